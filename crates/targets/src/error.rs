@@ -1,0 +1,47 @@
+//! Weights that cannot be computed.
+
+use segbench_types::{ErrorKind, Explain};
+
+/// Why there are no weights.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No scheme has this name.
+    #[error("unknown class-weight scheme `{name}`, expected one of {known}")]
+    UnknownScheme {
+        /// What was asked for.
+        name: String,
+        /// All names.
+        known: String,
+        /// The name that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// The manifest counts another number of classes than the catalog holds.
+    #[error("the manifest counts {got} classes in image `{image}`, the catalog has {expected}")]
+    Classes {
+        /// The image.
+        image: String,
+        /// Classes counted in it.
+        got: usize,
+        /// Classes of the catalog.
+        expected: usize,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownScheme { .. } => ErrorKind::Usage,
+            Self::Classes { .. } => ErrorKind::InvalidData,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::UnknownScheme { suggestion, .. } => {
+                suggestion.map(|name| format!("did you mean `{name}`?"))
+            }
+            Self::Classes { .. } => Some("prepare the data set again with `segbench prepare`".into()),
+        }
+    }
+}
