@@ -1,0 +1,137 @@
+//! What travels through a forward pass beside the tensors.
+//!
+//! One [`Context`] is made for each forward pass. It says whether the network trains, hands out the random numbers of dropout,
+//! counts multiply-adds and, when asked, records intermediate tensors so that they can be compared with a reference.
+
+use std::cell::{Cell, RefCell};
+
+use candle_core::Tensor;
+use segbench_types::Rng;
+
+/// The state of one forward pass.
+///
+/// # Examples
+///
+/// ```
+/// use segbench_nn::Context;
+///
+/// let ctx = Context::eval();
+/// ctx.add_macs(64);
+/// assert_eq!((ctx.macs(), ctx.is_training()), (64, false));
+/// ```
+#[derive(Debug, Default)]
+pub struct Context {
+    training: Option<Place>,
+    without_gradients: bool,
+    macs: Cell<u64>,
+    trace: Option<RefCell<Vec<(String, Tensor)>>>,
+}
+
+/// Where in the training the random numbers are drawn.
+#[derive(Debug)]
+struct Place {
+    seed: u64,
+    step: u64,
+    calls: Cell<u64>,
+}
+
+impl Context {
+    /// A pass that predicts: no dropout, and batch normalization uses its running statistics.
+    pub fn eval() -> Self {
+        Self::default()
+    }
+
+    /// A pass of training step `step`: dropout draws from `seed`, and batch normalization uses the statistics of the batch.
+    ///
+    /// Two passes with the same seed and step draw the same numbers.
+    pub fn train(seed: u64, step: u64) -> Self {
+        Self { training: Some(Place { seed, step, calls: Cell::new(0) }), ..Self::default() }
+    }
+
+    /// Also records the tensors that layers hand to [`Context::record`].
+    pub fn with_trace(mut self) -> Self {
+        self.trace = Some(RefCell::default());
+        self
+    }
+
+    /// Cuts the layers' parameters off the graph of gradients, so that intermediate tensors are freed as soon as they are used.
+    pub fn without_gradients(mut self) -> Self {
+        self.without_gradients = true;
+        self
+    }
+
+    /// Whether the network trains.
+    pub fn is_training(&self) -> bool {
+        self.training.is_some()
+    }
+
+    /// The next random stream of a training pass: stream `n` of a step is fixed by the seed, the step and `n`. None in a pass
+    /// that predicts.
+    pub fn random_stream(&self) -> Option<Rng> {
+        let place = self.training.as_ref()?;
+        let call = place.calls.get();
+        place.calls.set(call + 1);
+        Some(Rng::new(place.seed, &[place.step, call]))
+    }
+
+    /// The parameter as the pass should use it: cut off the graph of gradients if the pass was made
+    /// [`Context::without_gradients`].
+    pub fn parameter(&self, parameter: &Tensor) -> Tensor {
+        if self.without_gradients { parameter.detach() } else { parameter.clone() }
+    }
+
+    /// Records a tensor under a name, if the pass was made [`Context::with_trace`].
+    pub fn record(&self, name: &str, tensor: &Tensor) {
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().push((name.to_owned(), tensor.clone()));
+        }
+    }
+
+    /// Everything recorded so far, in the order it was recorded.
+    pub fn trace(&self) -> Vec<(String, Tensor)> {
+        self.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Counts multiply-adds.
+    pub fn add_macs(&self, macs: u64) {
+        self.macs.set(self.macs.get() + macs);
+    }
+
+    /// The multiply-adds counted so far.
+    pub fn macs(&self) -> u64 {
+        self.macs.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+
+    #[test]
+    fn streams_depend_on_the_seed_the_step_and_the_call_and_on_nothing_else() {
+        let draws = |seed, step| {
+            let ctx = Context::train(seed, step);
+            [ctx.random_stream().unwrap().bits(), ctx.random_stream().unwrap().bits()]
+        };
+        assert_eq!(draws(1, 2), draws(1, 2));
+        assert_eq!(draws(1, 2)[1], Rng::new(1, &[2, 1]).bits());
+        assert_ne!(draws(1, 2)[0], draws(1, 2)[1]);
+        assert_ne!(draws(1, 2), draws(1, 3));
+        assert!(Context::eval().random_stream().is_none());
+    }
+
+    #[test]
+    fn tensors_are_recorded_in_order_and_only_when_asked() {
+        let tensor = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let (silent, tracing) = (Context::eval(), Context::eval().with_trace());
+        for ctx in [&silent, &tracing] {
+            ctx.record("stage2", &tensor);
+            ctx.record("stage1", &tensor);
+        }
+        let names: Vec<String> = tracing.trace().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["stage2", "stage1"]);
+        assert!(silent.trace().is_empty());
+    }
+}

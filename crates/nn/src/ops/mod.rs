@@ -1,0 +1,31 @@
+//! Functions on tensors whose gradients are right for every size.
+//!
+//! candle's own convolution, pooling, bilinear interpolation, layer normalization and softmax have no gradient, or a wrong one,
+//! for some or all inputs. Networks and losses use the functions of this module instead. On the CPU they are fused and run on
+//! all cores, with the same bits whatever the number of threads; on other devices they are compositions of candle operations
+//! that differentiate correctly.
+
+mod activation;
+mod batch_norm;
+mod conv;
+mod kernels;
+mod matrix;
+mod noise;
+mod norm;
+mod portable;
+mod resize;
+
+pub use activation::{gelu, relu, softmax};
+pub use batch_norm::{BatchStatistics, batch_norm_eval, batch_norm_train};
+pub use conv::{Conv2dOptions, conv2d};
+pub use matrix::{linear, matmul};
+pub use noise::{drop_path, dropout, dropout2d};
+pub use norm::layer_norm;
+pub use resize::resize_bilinear;
+
+use candle_core::{DType, Tensor};
+
+/// Whether the fused functions can be used: all tensors hold f32 on the CPU.
+fn on_cpu(tensors: &[&Tensor]) -> bool {
+    tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
+}

@@ -1,0 +1,96 @@
+//! Compositions of candle operations that differentiate correctly on every device.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+
+pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
+    let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
+}
+
+pub(super) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let deviation = (centered.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+    centered.broadcast_div(&deviation)?.broadcast_mul(weight)?.broadcast_add(bias)
+}
+
+/// Mean and biased variance of each channel.
+pub(super) fn channel_statistics(x: &Tensor) -> Result<(Tensor, Tensor)> {
+    let channels = x.dim(1)?;
+    let rows = x.transpose(0, 1)?.reshape((channels, ()))?;
+    let mean = rows.mean(1)?;
+    let variance = rows.broadcast_sub(&mean.unsqueeze(1)?)?.sqr()?.mean(1)?;
+    Ok((mean, variance))
+}
+
+pub(super) fn batch_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    mean: &Tensor,
+    variance: &Tensor,
+    eps: f64,
+) -> Result<Tensor> {
+    let column = |t: &Tensor| t.reshape((1, (), 1, 1));
+    let scale = (weight / (variance + eps)?.sqrt()?)?;
+    let shift = (bias - (mean * &scale)?)?;
+    x.broadcast_mul(&column(&scale)?)?.broadcast_add(&column(&shift)?)
+}
+
+pub(super) fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    options: &super::Conv2dOptions,
+) -> Result<Tensor> {
+    let [[stride_h, stride_w], [pad_h, pad_w], [dilation_h, dilation_w]] =
+        [options.stride, options.padding, options.dilation];
+    if stride_h != stride_w || dilation_h != dilation_w {
+        candle_core::bail!(
+            "different strides or dilations in height and width are available on the CPU only"
+        );
+    }
+    let padded = x.pad_with_zeros(2, pad_h, pad_h)?.pad_with_zeros(3, pad_w, pad_w)?;
+    // candle finds the gradient's size only where height and width leave the same remainder: drop what no window reaches.
+    let (_, _, kernel_h, kernel_w) = weight.dims4()?;
+    let reached = |size: usize, kernel: usize| {
+        let span = dilation_h * (kernel - 1) + 1;
+        (size.saturating_sub(span)) / stride_h * stride_h + span
+    };
+    let (_, _, height, width) = padded.dims4()?;
+    let padded = padded.narrow(2, 0, reached(height, kernel_h))?.narrow(3, 0, reached(width, kernel_w))?;
+    let y = padded.contiguous()?.conv2d(weight, 0, stride_h, dilation_h, options.groups)?;
+    match bias {
+        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
+        None => Ok(y),
+    }
+}
+
+pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let y = x.matmul(&weight.t()?)?;
+    match bias {
+        Some(bias) => y.broadcast_add(bias),
+        None => Ok(y),
+    }
+}
+
+/// Bilinear interpolation as two products with matrices that hold two weights per row.
+pub(super) fn resize_bilinear(
+    x: &Tensor,
+    height: usize,
+    width: usize,
+    align_corners: bool,
+) -> Result<Tensor> {
+    let (_, _, input_h, input_w) = x.dims4()?;
+    let rows = interpolation(input_h, height, align_corners, x.device())?.to_dtype(x.dtype())?;
+    let columns = interpolation(input_w, width, align_corners, x.device())?.to_dtype(x.dtype())?;
+    rows.broadcast_matmul(&x.contiguous()?.broadcast_matmul(&columns.t()?)?)
+}
+
+fn interpolation(input: usize, output: usize, align_corners: bool, device: &Device) -> Result<Tensor> {
+    let mut matrix = vec![0f32; output * input];
+    for (row, tap) in matrix.chunks_exact_mut(input).zip(super::resize::taps(input, output, align_corners)) {
+        row[tap.low] += 1.0 - tap.weight;
+        row[tap.high] += tap.weight;
+    }
+    Tensor::from_vec(matrix, (output, input), device)?.to_dtype(DType::F32)
+}
