@@ -1,0 +1,68 @@
+//! Why a loss cannot be computed.
+
+use segbench_types::{ErrorKind, Explain};
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Logits, labels and class weights that do not belong together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A label that is no class of the network.
+    #[error(
+        "label `{label}` at row {row}, column {column} of image {image} in the batch is no class (0..={last}, 255 = ignore)"
+    )]
+    Label {
+        /// The label.
+        label: u8,
+        /// Place in the batch, from 0.
+        image: usize,
+        /// Row, from 0 at the top.
+        row: usize,
+        /// Column, from 0 at the left.
+        column: usize,
+        /// The largest label that is a class.
+        last: usize,
+    },
+    /// Sizes that differ.
+    #[error("{what} has the size {got:?} instead of {expected:?}")]
+    Size {
+        /// What has the wrong size.
+        what: &'static str,
+        /// Its size.
+        got: Vec<usize>,
+        /// The size that fits the rest.
+        expected: Vec<usize>,
+    },
+    /// A class weight that is negative or not finite.
+    #[error("the weight of class {class} is {weight} instead of a number of at least 0")]
+    ClassWeight {
+        /// The class.
+        class: usize,
+        /// Its weight.
+        weight: f32,
+    },
+    /// candle could not do what it was asked.
+    #[error("{0}")]
+    Candle(#[from] candle_core::Error),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Label { .. } | Self::ClassWeight { .. } => ErrorKind::InvalidData,
+            Self::Size { .. } | Self::Candle(_) => ErrorKind::Bug,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Label { .. } => {
+                Some("the data set has more classes than the network: train a network with as many classes as its catalog lists".into())
+            }
+            Self::ClassWeight { .. } => Some("compute the weights again with `segbench class-weights DATASET`".into()),
+            Self::Size { .. } | Self::Candle(_) => None,
+        }
+    }
+}
