@@ -1,0 +1,3 @@
+//! Encoders that more than one network can build on.
+
+pub mod mit;

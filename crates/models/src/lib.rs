@@ -1,0 +1,18 @@
+//! Networks: backbones, heads and the zoo that names them.
+//!
+//! [`zoo::find`] turns a name such as `segformer-b0` into a [`zoo::Model`], which builds a [`Segmentor`] from new parameters or
+//! from a checkpoint of any known layout. Networks are written with `segbench-nn` only.
+
+mod architecture;
+pub mod backbones;
+mod card;
+mod error;
+mod segmentor;
+mod shipped;
+pub mod zoo;
+
+pub use architecture::{Architecture, Entry, Layout, Presets, Tensors};
+pub use card::{Inference, ModelCard, Preprocessing, Published, Reference, Status, WeightSource};
+pub use error::{Error, Result};
+pub use segmentor::{InputSpec, SegOutput, Segmentor};
+pub use shipped::{Shipped, shipped};

@@ -1,0 +1,49 @@
+//! What every network can do: turn normalized images into class scores.
+
+use candle_core::Tensor;
+use segbench_nn::Context;
+
+use crate::Result;
+
+/// A network with its weights.
+pub trait Segmentor: Send + Sync {
+    /// Computes class scores.
+    ///
+    /// # Shapes
+    ///
+    /// `input: (B, channels, H, W)`, normalized as the card's [`Preprocessing`](crate::Preprocessing) says; the logits are
+    /// `(B, classes, h, w)` at the network's own output size.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`](crate::Error::Input) if the network cannot take the input's shape.
+    fn forward(&self, input: &Tensor, ctx: &Context) -> Result<SegOutput>;
+
+    /// How the logits are to be resized to the image.
+    fn align_corners(&self) -> bool;
+}
+
+/// What a network computes.
+#[derive(Debug, Clone)]
+pub struct SegOutput {
+    /// Class scores `(B, classes, h, w)` before the softmax.
+    pub logits: Tensor,
+    /// Scores of heads that only training uses; empty in a pass that predicts.
+    pub auxiliary: Vec<Tensor>,
+}
+
+/// What a network is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputSpec {
+    /// Classes to tell apart.
+    pub classes: usize,
+    /// Channels of an image; 3 for color.
+    pub channels: usize,
+}
+
+impl InputSpec {
+    /// Color images and this many classes.
+    pub fn rgb(classes: usize) -> Self {
+        Self { classes, channels: 3 }
+    }
+}

@@ -1,0 +1,210 @@
+//! What holds for every model in the registry.
+
+use std::collections::BTreeSet;
+
+use candle_core::{Device, Tensor};
+use libtest_mimic::{Failed, Trial};
+use segbench_models::zoo::segformer::Config;
+use segbench_models::zoo::{self, Model};
+use segbench_models::{InputSpec, Segmentor};
+use segbench_nn::weights::{Parameters, seeded};
+use segbench_nn::{Context, ops};
+use segbench_types::{ErrorKind, Explain};
+
+use crate::{Check, ensure, trial};
+
+/// Largest deviation between a batch and its images alone, as a share of the range: f32 sums in another order.
+const BATCH_TOLERANCE: f32 = 1e-5;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("registry::names_are_sorted_and_unique".into(), names_are_sorted),
+        trial("registry::cards_are_complete".into(), cards_are_complete),
+        trial("registry::a_misspelled_name_gets_a_suggestion".into(), suggestion),
+        trial("registry::every_architecture_has_a_tiny_preset".into(), tiny_is_tiny),
+        trial("config::unknown_fields_and_contradictions_are_refused".into(), refuses_wrong_settings),
+    ];
+    for model in zoo::models().into_iter().filter(|model| model.preset() == "tiny") {
+        for (variant, config) in variants(&model) {
+            let name = |what: &str| format!("{what}::{}{variant}", model.name());
+            let config = [config.clone(), config.clone(), config.clone(), config];
+            let [first, second, third, fourth] = config;
+            trials.push(trial(name("batch_equals_single_images"), move || batch(&model, &first)));
+            trials.push(trial(name("every_parameter_gets_a_gradient"), move || gradients(&model, &second)));
+            trials.push(trial(name("dropout_acts_in_training_only"), move || dropout(&model, &third)));
+            trials.push(trial(name("a_wrong_input_is_explained"), move || wrong_input(&model, &fourth)));
+        }
+    }
+    trials
+}
+
+/// A model's settings, and those of its variants.
+fn variants(model: &Model) -> Vec<(&'static str, serde_json::Value)> {
+    let mut variants = vec![("", model.config())];
+    if let Ok(config) = serde_json::from_value::<Config>(model.config())
+        && let Ok(config) = serde_json::to_value(config.with_conv_head())
+    {
+        variants.push(("-conv", config));
+    }
+    variants
+}
+
+fn names_are_sorted() -> Check {
+    let names = zoo::names();
+    ensure(names.is_sorted() && names.iter().collect::<BTreeSet<_>>().len() == names.len(), || {
+        format!("{names:?}")
+    })?;
+    let architectures: Vec<&str> = zoo::ZOO.iter().map(|entry| entry.card.name).collect();
+    ensure(architectures.is_sorted(), || format!("{architectures:?}"))?;
+    for architecture in architectures {
+        ensure(zoo::find(architecture)?.is_default(), || format!("`{architecture}` has no default preset"))?;
+    }
+    names
+        .iter()
+        .try_for_each(|name| ensure(&zoo::find(name)?.name() == name, || format!("`{name}` finds another")))
+}
+
+fn cards_are_complete() -> Check {
+    for entry in zoo::ZOO {
+        let card = entry.card;
+        let complete = card.paper_url.starts_with("https://") && !card.title.is_empty() && card.year > 1990;
+        ensure(complete && !card.references.is_empty(), || format!("{card:?}"))?;
+        let tags: Vec<&str> = card.weights.iter().map(|source| source.tag).collect();
+        ensure(tags.is_sorted() && tags.iter().collect::<BTreeSet<_>>().len() == tags.len(), || {
+            format!("{tags:?}")
+        })?;
+        for source in card.weights {
+            let model = zoo::find(&format!("{}-{}", card.name, source.preset))?;
+            let tag = format!("{}.{}.", model.name(), source.dataset);
+            ensure(source.tag.starts_with(&tag) && source.url.starts_with("https://"), || {
+                format!("{source:?}")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn suggestion() -> Check {
+    let Err(err) = zoo::find("segformr-b0") else { return Err("found".into()) };
+    let help = err.help().unwrap_or_default();
+    ensure(err.kind() == ErrorKind::Usage && help.contains("`segformer-b0`"), || format!("{err}: {help}"))
+}
+
+fn tiny_is_tiny() -> Check {
+    for entry in zoo::ZOO {
+        let count =
+            zoo::find(&format!("{}-tiny", entry.card.name))?.inventory(InputSpec::rgb(19))?.parameters();
+        ensure(count <= 200_000, || format!("{} has {count} parameters", entry.card.name))?;
+    }
+    Ok(())
+}
+
+fn refuses_wrong_settings() -> Check {
+    let model = zoo::find("segformer-tiny")?;
+    let refused = |change: fn(&mut serde_json::Value)| -> Result<String, Failed> {
+        let mut config = model.config();
+        change(&mut config);
+        match model.build_with(&config, InputSpec::rgb(19), Parameters::new(0).var_builder(&Device::Cpu)) {
+            Ok(_) => Err("it was taken".into()),
+            Err(err) if err.kind() == ErrorKind::Configuration => Ok(err.to_string()),
+            Err(err) => Err(err.to_string().into()),
+        }
+    };
+    let text = refused(|config| config["decoder_dims"] = 32.into())?;
+    ensure(text.contains("decoder_dims"), || text)?;
+    let text = refused(|config| {
+        config["backbone"]["num_heads"][2] = 5.into();
+        config["head_drop_rate"] = 1.5.into();
+    })?;
+    ensure(text.contains("5 heads do not divide 48 channels") && text.contains("head_drop_rate 1.5"), || text)
+}
+
+/// Two images that differ, with odd sides; large enough for more than one key after every spatial reduction.
+fn images() -> Result<Tensor, Failed> {
+    let values = seeded("images", &[2 * 3 * 69 * 53]).into_iter().map(|value| 20.0 * value);
+    Ok(Tensor::from_vec(values.collect(), (2, 3, 69, 53), &Device::Cpu)?)
+}
+
+fn trainable(model: &Model, config: &serde_json::Value) -> Result<(Parameters, Box<dyn Segmentor>), Failed> {
+    let parameters = Parameters::new(3);
+    let network = model.build_with(config, InputSpec::rgb(19), parameters.var_builder(&Device::Cpu))?;
+    Ok((parameters, network))
+}
+
+fn batch(model: &Model, config: &serde_json::Value) -> Check {
+    let (_, network) = trainable(model, config)?;
+    let run = |x: &Tensor| -> Result<Vec<f32>, Failed> {
+        Ok(network.forward(x, &Context::eval())?.logits.flatten_all()?.to_vec1()?)
+    };
+    let (images, mut single) = (images()?, Vec::new());
+    for index in 0..2 {
+        single.extend(run(&images.narrow(0, index, 1)?)?);
+    }
+    let together = run(&images)?;
+    let range = together.iter().fold(0.0_f32, |range, value| range.max(value.abs()));
+    let apart = together.iter().zip(&single).fold(0.0_f32, |apart, (a, b)| apart.max((a - b).abs()));
+    ensure(together.len() == single.len() && range > 0.0 && apart <= BATCH_TOLERANCE * range, || {
+        format!("apart by {apart} of {range}")
+    })
+}
+
+/// Gradients as in training, but for a constant mask of dropout: an unlucky one would leave a parameter without any.
+fn gradients(model: &Model, config: &serde_json::Value) -> Check {
+    let (parameters, network) = trainable(model, &without_dropout(config))?;
+    let out = network.forward(&images()?, &Context::train(1, 0))?;
+    let (_, _, h, w) = out.logits.dims4()?;
+    let weights = seeded("loss", &[19 * h * w]);
+    let weights = Tensor::from_vec(weights, (1, 19, h, w), &Device::Cpu)?;
+    let loss = (ops::softmax(&out.logits.permute((0, 2, 3, 1))?.contiguous()?)?.permute((0, 3, 1, 2))?)
+        .broadcast_mul(&weights)?
+        .sum_all()?;
+    let gradients = loss.backward()?;
+    for (name, var) in parameters.trainable() {
+        let gradient = gradients.get(&var).ok_or_else(|| format!("`{name}` gets no gradient"))?;
+        let largest = gradient.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+        // The bias of the keys adds the same to all scores of a query: its gradient is zero but for rounding.
+        let expected = if name.ends_with("key.bias") { largest < 1e-4 } else { largest > 0.0 };
+        ensure(largest.is_finite() && expected, || format!("the gradient of `{name}` reaches {largest}"))?;
+    }
+    Ok(())
+}
+
+fn without_dropout(config: &serde_json::Value) -> serde_json::Value {
+    let mut config = config.clone();
+    config["head_drop_rate"] = 0.0.into();
+    config["backbone"]["drop_path_rate"] = 0.0.into();
+    config
+}
+
+/// A pass that predicts repeats itself; training passes repeat themselves for the same seed and step and not for another.
+fn dropout(model: &Model, config: &serde_json::Value) -> Check {
+    let images = images()?;
+    let run = |ctx: Context| -> Result<Vec<f32>, Failed> {
+        let (_, network) = trainable(model, config)?;
+        let out = network.forward(&images, &ctx)?;
+        ensure(ctx.is_training() || out.auxiliary.is_empty(), || "auxiliary heads predict".into())?;
+        Ok(out.logits.flatten_all()?.to_vec1()?)
+    };
+    ensure(run(Context::eval())? == run(Context::eval())?, || "predicting does not repeat itself".into())?;
+    ensure(run(Context::train(1, 5))? == run(Context::train(1, 5))?, || {
+        "training does not repeat itself".into()
+    })?;
+    ensure(run(Context::train(1, 5))? != run(Context::train(1, 6))?, || "nothing is dropped".into())
+}
+
+fn wrong_input(model: &Model, config: &serde_json::Value) -> Check {
+    let (_, network) = trainable(model, config)?;
+    for shape in [&[1, 3, 31, 64][..], &[1, 3, 64, 31], &[1, 4, 64, 64], &[3, 64, 64], &[0, 3, 64, 64]] {
+        let input = Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu)?;
+        let Err(err) = network.forward(&input, &Context::eval()) else {
+            return Err(format!("{shape:?} is taken").into());
+        };
+        let help = err.help().unwrap_or_default();
+        ensure(err.kind() == ErrorKind::InvalidData && help.contains("at least 32 pixels"), || {
+            format!("{err}: {help}")
+        })?;
+    }
+    let smallest = Tensor::zeros((1, 3, 32, 33), candle_core::DType::F32, &Device::Cpu)?;
+    let logits = network.forward(&smallest, &Context::eval())?.logits;
+    ensure(logits.dims() == [1, 19, 8, 9], || format!("{:?}", logits.dims()))
+}
