@@ -1,0 +1,7 @@
+//! Charts as inline SVG, drawn without a chart library: they print, scale, and follow the page's light or dark colors.
+
+mod axis;
+mod labels;
+mod scatter;
+
+pub(crate) use scatter::{Point, scatter};

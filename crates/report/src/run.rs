@@ -1,0 +1,163 @@
+//! Run folders, read and checked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use segbench_metrics::{ClassTotals, ConfusionMatrix, Scores, miou_interval_of_totals};
+use segbench_storage::{Sha256, TEMPORARY_MARK};
+use segbench_tables::{CountRow, LatencyRow, read_counts, read_latency};
+use segbench_types::{IGNORE, RunRecord};
+
+use crate::Error;
+
+/// Resamples of a confidence interval. More would move its ends by a few hundredths of a point.
+const RESAMPLES: usize = 1000;
+/// Seed of the resampling, fixed so that the same counts give the same interval.
+const SEED: u64 = 0;
+/// Images that an interval needs. Of three, a resample in 27 is the same image three times, more than the 2.5 % beyond an end of
+/// the interval, so its ends would be scores of single images.
+const FEWEST_IMAGES: usize = 4;
+
+/// One run with everything that follows from its counts.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What the run says of itself.
+    pub(crate) record: RunRecord,
+    /// Where it lies.
+    pub(crate) folder: PathBuf,
+    /// Its accuracy, unless only speed was measured.
+    pub(crate) result: Option<Evaluation>,
+    /// Single latencies, where they were kept.
+    pub(crate) latencies: Vec<LatencyRow>,
+}
+
+/// What the counts of a run say.
+#[derive(Debug)]
+pub(crate) struct Evaluation {
+    /// Counts over all images.
+    pub(crate) confusion: ConfusionMatrix,
+    /// Scores of these counts, as fractions.
+    pub(crate) scores: Scores,
+    /// 95 % interval of the mIoU, as fractions.
+    pub(crate) interval: Option<(f64, f64)>,
+    /// A hash over the images' names and how often each label occurs in them; runs compare only where it is the same.
+    pub(crate) evaluated: String,
+}
+
+/// Reads all runs in `runs_dir`, sorted by run id, and says in notes what was left out and why.
+///
+/// # Errors
+/// [`Error::NoRuns`] without any run folder, [`Error::AllBroken`] if none can be read, [`Error::Storage`] if the folder cannot
+/// be listed.
+pub(crate) fn read_runs(runs_dir: &Path) -> Result<(Vec<Run>, Vec<String>), Error> {
+    if !runs_dir.exists() {
+        return Err(Error::NoRuns { path: runs_dir.to_owned() });
+    }
+    let (mut runs, mut notes) = (BTreeMap::<String, Run>::new(), Vec::new());
+    for folder in segbench_storage::list_dir(runs_dir)? {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !folder.is_dir() || name.starts_with('.') || name.contains(TEMPORARY_MARK) {
+            continue;
+        }
+        match Run::read(&folder) {
+            Ok(run) => match runs.get(&run.record.run_id) {
+                Some(first) => notes.push(format!(
+                    "skipped `{name}`: it has the same run id as `{}`",
+                    first.folder.file_name().unwrap_or_default().to_string_lossy()
+                )),
+                None => drop(runs.insert(run.record.run_id.clone(), run)),
+            },
+            Err(reason) => notes.push(format!("skipped `{name}`: {reason}")),
+        }
+    }
+    match (runs.is_empty(), notes.is_empty()) {
+        (true, true) => Err(Error::NoRuns { path: runs_dir.to_owned() }),
+        (true, false) => Err(Error::AllBroken { path: runs_dir.to_owned(), reasons: notes.join("; ") }),
+        _ => Ok((runs.into_values().collect(), notes)),
+    }
+}
+
+impl Run {
+    /// Reads a run folder, or says what is wrong with it.
+    fn read(folder: &Path) -> Result<Self, String> {
+        let record_path = folder.join("record.json");
+        if !record_path.exists() {
+            return Err("it has no record.json, so the run did not finish".into());
+        }
+        let record: RunRecord = segbench_storage::read_json(&record_path).map_err(|err| chain(&err))?;
+        let result = match &record.accuracy {
+            Some(accuracy) => {
+                let rows = read_counts(&folder.join("counts.parquet")).map_err(|err| chain(&err))?;
+                Some(Evaluation::of(&rows, record.dataset.catalog.len(), accuracy.images)?)
+            }
+            None => None,
+        };
+        let latency_path = folder.join("latency.parquet");
+        let latencies = match record.speed.is_some() && latency_path.exists() {
+            true => read_latency(&latency_path).map_err(|err| chain(&err))?,
+            false => Vec::new(),
+        };
+        Ok(Self { record, folder: folder.to_owned(), result, latencies })
+    }
+
+    /// mIoU in percent.
+    pub(crate) fn miou(&self) -> Option<f64> {
+        self.result.as_ref().and_then(|result| result.scores.miou).map(|miou| miou * 100.0)
+    }
+
+    /// The interval of the mIoU in percent.
+    pub(crate) fn interval(&self) -> Option<(f64, f64)> {
+        self.result.as_ref().and_then(|result| result.interval).map(|(low, high)| (low * 100.0, high * 100.0))
+    }
+
+    /// Whether images of the split were left out.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.record.accuracy.as_ref().is_some_and(|accuracy| accuracy.images < accuracy.available)
+    }
+}
+
+impl Evaluation {
+    fn of(rows: &[CountRow], classes: usize, images: u64) -> Result<Self, String> {
+        if !(1..=usize::from(IGNORE)).contains(&classes) {
+            return Err(format!("record.json has {classes} classes, expected 1 to {IGNORE}"));
+        }
+        let (mut per_image, mut labels) = (BTreeMap::<&str, Vec<&CountRow>>::new(), BTreeMap::new());
+        for row in rows {
+            per_image.entry(&row.image_id).or_default().push(row);
+            let pixels: &mut u64 = labels.entry((&row.image_id, row.ground_truth)).or_default();
+            *pixels = pixels.saturating_add(row.count);
+        }
+        if per_image.len() as u64 > images {
+            return Err(format!("counts.parquet names {} images, record.json {images}", per_image.len()));
+        }
+        let (mut confusion, mut totals) = (ConfusionMatrix::new(classes), Vec::new());
+        for (image, rows) in per_image {
+            let mut matrix = ConfusionMatrix::new(classes);
+            for row in rows {
+                matrix
+                    .add(row.ground_truth, Some(row.predicted), row.count)
+                    .map_err(|err| format!("counts.parquet does not fit at `{image}`: {}", chain(&err)))?;
+            }
+            confusion.merge(&matrix).map_err(|err| chain(&err))?;
+            totals.push(ClassTotals::of(&matrix));
+        }
+        let mut evaluated = Sha256::default();
+        for ((image, label), pixels) in &labels {
+            evaluated.update(format!("{image}\n{label} {pixels}\n").as_bytes());
+        }
+        let interval =
+            miou_interval_of_totals(&totals, RESAMPLES, SEED).filter(|_| totals.len() >= FEWEST_IMAGES);
+        Ok(Self { scores: Scores::of(&confusion), confusion, interval, evaluated: evaluated.hex() })
+    }
+}
+
+/// An error with all its causes in one line.
+fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(source) = cause {
+        text.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    text
+}
