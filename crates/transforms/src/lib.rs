@@ -1,0 +1,22 @@
+//! Image and label geometry: resizing by kernel name, augmentation, normalization, and the last step from logits to labels.
+//!
+//! Everything here is a function of its arguments: no files, no global state, and the same bytes whatever the number of threads.
+//! Sizes that do not fit their buffers are mistakes of the calling code and panic; nothing here depends on what a user typed
+//! except [`Kernel::parse`].
+
+mod augment;
+mod color;
+mod error;
+mod kernels;
+mod normalize;
+mod photometric;
+mod resize;
+mod upsample;
+
+pub use augment::Augmentation;
+
+pub use error::Error;
+pub use normalize::Normalization;
+
+pub use resize::{Kernel, resize_image, resize_labels};
+pub use upsample::upsample_argmax;
