@@ -1,0 +1,17 @@
+//! From archives to the tree of a prepared data set.
+//!
+//! [`Conversion::plan`] lists and pairs the files without reading them. The work is cut into tasks of a few images each, which may
+//! run in any order, in any number of threads or processes, and more than once. [`Conversion::finish`] writes the manifest and the
+//! description last, so a tree with a description is a complete one.
+
+mod convert;
+mod drawn;
+mod item;
+mod pairing;
+mod sources;
+mod state;
+
+pub use convert::{Conversion, ConversionPlan, IMAGES_PER_TASK};
+pub use drawn::draw_sample;
+pub use sources::ConversionOptions;
+pub use state::is_up_to_date;

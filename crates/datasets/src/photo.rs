@@ -1,0 +1,89 @@
+//! Photos: their pixels, and a check of the file that does not decode them.
+
+use std::path::Path;
+
+use image::{ImageFormat, RgbImage};
+
+use crate::{DecodeError, Error};
+
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// What a look at a file's structure tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inspection {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Ending of the file name.
+    pub(crate) extension: &'static str,
+}
+
+/// Decodes a PNG or JPEG photo to RGB; grey becomes RGB, transparency is dropped.
+///
+/// # Errors
+/// [`DecodeError::NotAnImage`] or [`DecodeError::Damaged`].
+pub fn decode_image(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    let format = match image::guess_format(bytes) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
+        _ => return Err(DecodeError::NotAnImage),
+    };
+    let decoded = image::load_from_memory_with_format(bytes, format);
+    Ok(decoded.map_err(|err| DecodeError::Damaged(err.to_string()))?.into_rgb8())
+}
+
+/// The pixels of an image file.
+///
+/// # Errors
+/// [`Error::Storage`] if it cannot be read, [`Error::Decode`] if it is no complete PNG or JPEG.
+pub fn read_image(path: &Path) -> Result<RgbImage, Error> {
+    decode_image(&segbench_storage::read(path)?)
+        .map_err(|source| Error::Decode { file: path.display().to_string(), source })
+}
+
+/// Size and format, after a check that the file is complete.
+///
+/// A PNG is checked by the checksums of its chunks up to the last one, which costs a hundredth of decoding it. A JPEG has no
+/// checksums and is decoded.
+pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspection, DecodeError> {
+    if bytes.starts_with(PNG_SIGNATURE) {
+        return inspect_png(bytes);
+    }
+    let image = decode_image(bytes)?;
+    Ok(Inspection { width: image.width(), height: image.height(), extension: "jpg" })
+}
+
+fn inspect_png(bytes: &[u8]) -> Result<Inspection, DecodeError> {
+    let damaged = |reason: &str| DecodeError::Damaged(reason.to_owned());
+    let mut rest = bytes.get(PNG_SIGNATURE.len()..).unwrap_or_default();
+    let mut size = None;
+    let mut has_data = false;
+    loop {
+        let (length, after) = take_u32(rest).ok_or_else(|| damaged("it ends before its last chunk"))?;
+        // The checksum covers the chunk's name and data, not its length.
+        let covered_len = length as usize + 4;
+        let covered = after.get(..covered_len).ok_or_else(|| damaged("it ends within a chunk"))?;
+        let (checksum, next) =
+            take_u32(&after[covered_len..]).ok_or_else(|| damaged("it ends within a chunk"))?;
+        if crc32fast::hash(covered) != checksum {
+            return Err(damaged("a chunk has the wrong checksum"));
+        }
+        let (name, data) = covered.split_at(4);
+        match name {
+            b"IHDR" => size = take_u32(data).and_then(|(width, data)| Some((width, take_u32(data)?.0))),
+            b"IDAT" => has_data = true,
+            b"IEND" => break,
+            _ => {}
+        }
+        rest = next;
+    }
+    match size {
+        Some((width, height)) if has_data && width > 0 && height > 0 => {
+            Ok(Inspection { width, height, extension: "png" })
+        }
+        _ => Err(damaged("it holds no image")),
+    }
+}
+
+fn take_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_be_bytes(*first), rest))
+}
