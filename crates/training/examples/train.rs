@@ -1,0 +1,57 @@
+//! Trains a model on the built-in sample and says where the time went:
+//! `cargo run -p segbench-training --example train -- segformer-tiny '{"steps": 20, "crop": [128, 256]}' DATA_ROOT OUTPUT [resume]`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
+
+use std::path::Path;
+
+use segbench_datasets::{Conversion, ConversionOptions, PreparedDataset};
+use segbench_training::{TrainOptions, train};
+use segbench_types::{Progress, Task};
+
+/// Prints a line per message.
+struct Lines;
+
+impl Progress for Lines {
+    fn start(&self, name: &str, _total: u64) -> Box<dyn Task> {
+        eprintln!("{name}");
+        Box::new(Self)
+    }
+
+    fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}
+
+impl Task for Lines {
+    fn advance(&self, _steps: u64) {}
+
+    fn message(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [model, options, root, output, rest @ ..] = arguments.as_slice() else {
+        return Err("expected: MODEL OPTIONS DATA_ROOT OUTPUT [resume]".into());
+    };
+    let options: TrainOptions = serde_json::from_str(options)?;
+    let root = Path::new(root);
+    if PreparedDataset::open(root, "sample").is_err() {
+        Conversion::plan("sample", &ConversionOptions::default(), &[], &[], root)?.run(&Lines)?;
+    }
+    let dataset = PreparedDataset::open(root, "sample")?;
+    let outcome = train(&options, model, &dataset, Path::new(output), !rest.is_empty(), &Lines)?;
+    let timings = outcome.timings;
+    let steps = (outcome.steps - outcome.resumed_from).max(1) as f64;
+    println!("{outcome:#?}");
+    println!(
+        "per step: data {:.1} ms, forward {:.1} ms, backward {:.1} ms, optimizer {:.1} ms",
+        1e3 * timings.data / steps,
+        1e3 * timings.forward / steps,
+        1e3 * timings.backward / steps,
+        1e3 * timings.optimizer / steps,
+    );
+    Ok(())
+}
