@@ -47,7 +47,7 @@ fn metal() -> Result<Device> {
 fn not_built(feature: &str) -> Error {
     Error::Device {
         problem: format!("this program was built without `{feature}`"),
-        help: format!("use `--device cpu`, or build with `--features {feature}`"),
+        help: format!("use `--device cpu`, or build it in: `just build-{feature}`"),
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
             let err = select(name).unwrap_err();
             assert_eq!(err.kind(), ErrorKind::Device);
             assert_eq!(err.to_string(), format!("this program was built without `{feature}`"));
-            assert!(err.help().unwrap().contains(&format!("--features {feature}")));
+            assert!(err.help().unwrap().contains(&format!("just build-{feature}")));
         }
     }
 

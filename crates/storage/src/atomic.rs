@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -92,6 +93,17 @@ pub fn create_dir(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::writing(path, source))
 }
 
+/// Removes a folder with everything in it; one that is not there is no error.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn remove_dir(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::writing(path, source)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes what killed processes left unfinished below `dir`. Call it only while nobody else writes there.
 ///
 /// # Errors
@@ -108,6 +120,38 @@ pub fn remove_temporaries(dir: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Removes what killed processes left unfinished in `dir` itself, where others may be writing at this moment.
+///
+/// # Errors
+/// [`Error::Read`] or [`Error::Write`]; a folder that is not there holds nothing to remove.
+pub fn remove_abandoned(dir: &Path) -> Result<(), Error> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    for entry in crate::list_dir(dir)? {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        let process = name.split_once(TEMPORARY_MARK).and_then(|(_, rest)| rest.split('-').next());
+        if process.is_some_and(|process| !may_be_running(process, &entry)) {
+            match fs::remove_file(&entry) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(Error::writing(&entry, err)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the process that made a temporary file may still be there. Where the system does not say, a file that was written to
+/// within the hour counts as somebody's.
+fn may_be_running(process: &str, temporary: &Path) -> bool {
+    let processes = Path::new("/proc");
+    if processes.join("self").exists() {
+        return processes.join(process).exists();
+    }
+    let age = temporary.metadata().and_then(|data| data.modified()).map(|time| time.elapsed());
+    !matches!(age, Ok(Ok(age)) if age > Duration::from_secs(3600))
 }
 
 fn temporary_name(path: &Path) -> PathBuf {
@@ -144,6 +188,21 @@ mod tests {
         fs::write(temporary_name(&kept), b"half").expect("written");
         remove_temporaries(dir.path()).expect("removed");
         assert_eq!(crate::list_dir(&dir.path().join("a")).expect("listed"), [kept]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_temporaries_of_processes_that_are_gone_are_removed_beside_others_work() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let own = temporary_name(&dir.path().join("table.csv"));
+        // Process numbers end at 2^22 on Linux.
+        let gone = dir.path().join(format!("table.csv{TEMPORARY_MARK}4194305-0"));
+        let inside = dir.path().join(format!("runs/table.csv{TEMPORARY_MARK}4194305-0"));
+        for path in [&own, &gone, &inside] {
+            write(path, b"half").expect("written");
+        }
+        remove_abandoned(dir.path()).expect("removed");
+        assert!(own.exists() && inside.exists() && !gone.exists());
     }
 
     #[test]

@@ -7,8 +7,8 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&wrong, &name.to_lowercase()), name))
         .filter(|(likeness, _)| *likeness >= 0.75)
-        // `max_by` keeps the last of equals; names come sorted, so the choice is the same every time.
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        // The first of equals: names come sorted, so that is the smallest preset of an architecture.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, name)| name)
 }
 
@@ -19,6 +19,11 @@ mod tests {
     #[test]
     fn a_missing_letter_finds_the_name() {
         assert_eq!(nearest("segformr", ["pspnet", "segformer-b0", "unet"]), Some("segformer-b0"));
+    }
+
+    #[test]
+    fn of_equally_near_names_the_first_is_suggested() {
+        assert_eq!(nearest("segformr", ["segformer-b0", "segformer-b1", "segformer-b5"]), Some("segformer-b0"));
     }
 
     #[test]
