@@ -21,7 +21,12 @@ pub struct Shipped {
 }
 
 /// Sorted by tag.
-static SHIPPED: &[Shipped] = &[];
+static SHIPPED: &[Shipped] = &[Shipped {
+    tag: "segformer-b0.sample",
+    model: "segformer-b0",
+    card: include_str!("../assets/segformer-b0.sample.json"),
+    bytes: include_bytes!("../assets/segformer-b0.sample.safetensors"),
+}];
 
 /// All checkpoints that travel inside the program, sorted by tag.
 pub fn shipped() -> &'static [Shipped] {
