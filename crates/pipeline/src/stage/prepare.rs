@@ -1,0 +1,141 @@
+//! From a data set's archives to the common label format.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use segbench_datasets::{Conversion, ConversionOptions, ConversionPlan, draw_sample};
+use segbench_types::{ImageRecord, Progress};
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Stage, Work};
+use crate::config::DatasetConfig;
+use crate::task::Plan;
+use crate::{Error, Project};
+
+/// Prepares one data set.
+#[derive(Debug, Clone)]
+pub struct PrepareStage {
+    /// Its name.
+    pub dataset: String,
+    /// Sources and splits.
+    pub config: DatasetConfig,
+}
+
+impl PrepareStage {
+    /// The archives to read: those named, or what lies in `data/raw/<name>`.
+    fn sources(&self, project: &Project) -> Vec<PathBuf> {
+        let raw = project.raw(&self.dataset);
+        let find = |source: &PathBuf| match raw.join(source) {
+            inside if inside.exists() => inside,
+            _ if source.exists() || source.is_absolute() => source.clone(),
+            _ => project.config_dir.join(source),
+        };
+        match self.config.source.as_slice() {
+            [] if raw.exists() => vec![raw],
+            sources => sources.iter().map(find).collect(),
+        }
+    }
+
+    /// Pairs the files of the sources; the sample is drawn if it is not there yet.
+    fn plan(&self, project: &Project, progress: &dyn Progress) -> Result<Conversion, Error> {
+        let options = ConversionOptions { sample: self.config.draw.clone().unwrap_or_default().options() };
+        let sources = if self.config.source.is_empty() { Vec::new() } else { self.sources(project) };
+        if self.dataset == "sample" && sources.is_empty() {
+            draw_sample(&project.root, &options.sample, progress)?;
+        }
+        Ok(Conversion::plan(&self.dataset, &options, &sources, &self.config.splits, &project.root)?)
+    }
+}
+
+/// A conversion as it stands in a plan file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Preparation {
+    plan: ConversionPlan,
+    #[serde(skip)]
+    opened: OnceLock<Conversion>,
+}
+
+impl Preparation {
+    fn new(conversion: Conversion) -> Self {
+        Self { plan: conversion.description().clone(), opened: conversion.into() }
+    }
+
+    /// Whether the files of these images are there.
+    pub(super) fn holds(&self, records: &[ImageRecord]) -> bool {
+        let mut files = records.iter().flat_map(|record| std::iter::once(&record.image).chain(&record.label));
+        self.conversion().is_ok_and(|conversion| files.all(|file| conversion.folder().join(file).is_file()))
+    }
+
+    /// The conversion, opened once per process.
+    pub(super) fn conversion(&self) -> Result<&Conversion, Error> {
+        if let Some(conversion) = self.opened.get() {
+            return Ok(conversion);
+        }
+        let conversion = Conversion::open(&self.plan)?;
+        Ok(self.opened.get_or_init(|| conversion))
+    }
+}
+
+impl Stage for PrepareStage {
+    fn name(&self) -> String {
+        format!("prepare {}", self.dataset)
+    }
+
+    fn reads(&self, project: &Project) -> Vec<String> {
+        match self.sources(project).as_slice() {
+            [] if self.dataset == "sample" => vec!["nothing: the program draws it".into()],
+            [] => vec![project.raw(&self.dataset).display().to_string()],
+            sources => sources.iter().map(|source| source.display().to_string()).collect(),
+        }
+    }
+
+    fn writes(&self, project: &Project) -> Vec<String> {
+        vec![project.prepared(&self.dataset).display().to_string()]
+    }
+
+    fn needs(&self, project: &Project) -> Vec<String> {
+        let absent = |source: &PathBuf| (!source.exists()).then(|| source.display().to_string());
+        let mut needs: Vec<String> = self.sources(project).iter().filter_map(absent).collect();
+        if needs.is_empty() && self.dataset != "sample" && self.sources(project).is_empty() {
+            needs.push(format!(
+                "the archives of {} in {}",
+                self.dataset,
+                project.raw(&self.dataset).display()
+            ));
+        }
+        needs
+    }
+
+    fn makes(&self) -> Option<String> {
+        Some(super::dataset(&self.dataset))
+    }
+
+    fn run(&self, project: &Project, progress: &dyn Progress) -> Result<Outcome, Error> {
+        let conversion = self.plan(project, progress)?;
+        let key = conversion.fingerprint().to_owned();
+        let place = project.prepared(&self.dataset);
+        for note in conversion.notes() {
+            progress.note(note);
+        }
+        let job = project.job("prepare", &self.dataset, &key);
+        if conversion.is_done()? {
+            // A run that was killed at its very end leaves the job.
+            job.remove()?;
+            return Ok(Outcome::UpToDate(format!("{}: up to date, nothing to do", place.display())));
+        }
+        // Another conversion overwrites the files that an unfinished one counts on.
+        job.remove_others()?;
+        conversion.begin()?;
+        let images = conversion.image_count();
+        let work = Work::Prepare(Box::new(Preparation::new(conversion)));
+        let plan = Plan::create(&job.dir(), &key, work)?;
+        plan.run_pending(&self.name(), progress)?;
+        let records: Vec<Vec<ImageRecord>> = plan.merge()?;
+        if let Work::Prepare(preparation) = plan.work() {
+            preparation.conversion()?.finish(records.into_iter().flatten().collect())?;
+        }
+        job.remove()?;
+        Ok(Outcome::Done(format!("{}: {images} images", place.display())))
+    }
+}
