@@ -1,0 +1,106 @@
+//! Everything a person sees: data on stdout, bars, notes and errors on stderr.
+#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use segbench_types::{Progress, Task};
+use serde::Serialize;
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+
+/// The terminal, or whatever stdout and stderr are.
+pub(crate) struct Console {
+    bars: MultiProgress,
+    is_quiet: bool,
+    is_json: bool,
+    has_color: bool,
+}
+
+impl Console {
+    pub(crate) fn new(global: &Global) -> Self {
+        let shows_bars = !global.quiet && !global.no_progress && std::io::stderr().is_terminal();
+        let target = if shows_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let has_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::io::stderr().is_terminal();
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            is_quiet: global.quiet,
+            is_json: global.json,
+            has_color,
+        }
+    }
+
+    /// Whether data is to be printed for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Prints data. A reader that went away is no error.
+    pub(crate) fn data(&self, text: &str) {
+        self.bars.suspend(|| {
+            let _ = writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'));
+        });
+    }
+
+    /// Prints data as JSON.
+    pub(crate) fn json<T: Serialize>(&self, value: &T) {
+        // Every value printed here is a plain record, which always has a JSON form.
+        self.data(&serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    /// Says how the program failed.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let (red, cyan, plain) =
+            if self.has_color { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
+        self.bars.suspend(|| {
+            eprintln!("{red}error{plain}: {}", failure.message());
+            for cause in failure.causes() {
+                eprintln!("  because: {cause}");
+            }
+            if let Some(help) = failure.help() {
+                eprintln!("{cyan}help{plain}: {help}");
+            }
+        });
+    }
+}
+
+impl Progress for Console {
+    fn start(&self, name: &str, total: u64) -> Box<dyn Task + '_> {
+        let template = if total == 0 {
+            "{prefix} {spinner} {pos} {elapsed} {msg}"
+        } else {
+            "{prefix} {bar:28} {pos}/{len} {elapsed}, {eta} left {msg}"
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name.to_owned()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Box::new(Bar(bar))
+    }
+
+    fn note(&self, text: &str) {
+        if !self.is_quiet {
+            self.bars.suspend(|| eprintln!("{text}"));
+        }
+    }
+}
+
+struct Bar(ProgressBar);
+
+impl Task for Bar {
+    fn advance(&self, steps: u64) {
+        self.0.inc(steps);
+    }
+
+    fn message(&self, text: &str) {
+        self.0.set_message(text.to_owned());
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

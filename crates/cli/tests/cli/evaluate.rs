@@ -1,0 +1,118 @@
+//! `evaluate` on label PNGs that another program could have written.
+
+use std::fs;
+
+use segbench_testkit::{CAMVID_IMAGES, camvid, camvid_label_id, grey8, rgb8};
+use serde_json::Value;
+
+use crate::support::{Ended, Place};
+
+const WIDTH: u32 = 53;
+const HEIGHT: u32 = 37;
+
+/// Writes one label map of 7x3 as truth and another as prediction, and scores them.
+fn score(truth: &[u8], prediction: &[u8], flags: &[&str]) -> Ended {
+    let place = Place::new();
+    for (folder, samples) in [("truth", truth), ("prediction", prediction)] {
+        fs::create_dir(place.join(folder)).expect("a folder");
+        fs::write(place.join(folder).join("a.png"), grey8(7, 3, samples)).expect("written");
+    }
+    let arguments = ["evaluate", "--predictions", "prediction", "--labels", "truth", "--json"];
+    place.run(&[&arguments[..], flags].concat())
+}
+
+#[test]
+fn folders_are_scored_without_a_data_set() {
+    let mut truth = [0; 21];
+    truth[..6].fill(1);
+    truth[20] = 9;
+    let mut prediction = [0; 21];
+    prediction[..3].fill(1);
+    prediction[3] = 2;
+    prediction[10] = 255;
+    let scores = score(&truth, &prediction, &["--classes", "3", "--ignore", "9"]).is(0, &[]).json();
+    // 14 of class 0: 13 found, 1 without class; 6 of class 1: 3 found, 1 as class 2, 2 as class 0.
+    assert_eq!(scores["confusion"], serde_json::json!([[13, 0, 0, 1], [2, 3, 1, 0], [0, 0, 0, 0]]));
+    assert_eq!(
+        (&scores["ignored_pixels"], &scores["unpredicted_pixels"]),
+        (&Value::from(1), &Value::from(1))
+    );
+    let iou: Vec<f64> = (0..3).filter_map(|class| scores["classes"][class]["iou"].as_f64()).collect();
+    assert_eq!(iou, [13.0 / 16.0, 0.5, 0.0]);
+    let close = |name: &str, expected: f64| {
+        let got = scores[name].as_f64().unwrap_or(f64::NAN);
+        assert!((got - expected).abs() < 1e-12, "{name}: {got}, expected {expected}");
+    };
+    close("miou", (13.0 / 16.0 + 0.5) / 3.0);
+    close("pixel_accuracy", 16.0 / 20.0);
+}
+
+#[test]
+fn a_value_without_class_is_refused_with_file_value_and_place() {
+    let mut prediction = [0; 21];
+    prediction[9] = 3;
+    score(&[0; 21], &prediction, &["--classes", "3"]).is(6, &["prediction/a.png", "the value 3 at (2, 1)"]);
+    score(&prediction, &[0; 21], &["--classes", "3"]).is(6, &["truth/a.png", "3"]);
+    score(&[0; 21], &[255; 21], &["--classes", "3"]).is(0, &[]);
+}
+
+#[test]
+fn a_prediction_that_is_missing_or_of_another_size_is_named() {
+    let place = Place::new();
+    for folder in ["truth", "prediction"] {
+        fs::create_dir(place.join(folder)).expect("a folder");
+    }
+    fs::write(place.join("truth/one.png"), grey8(7, 3, &[0; 21])).expect("written");
+    let arguments = ["evaluate", "--predictions", "prediction", "--labels", "truth", "--classes", "2"];
+    place.run(&arguments).is(4, &["`one`", "prediction"]);
+    fs::write(place.join("prediction/one.png"), grey8(3, 7, &[0; 21])).expect("written");
+    place.run(&arguments).is(6, &["prediction/one.png", "3x7", "7x3"]);
+    place.run(&["evaluate", "--predictions", "x", "--dataset", "camvid"]).is(4, &["just prepare camvid"]);
+    place.run(&["evaluate", "--predictions", "x"]).is(2, &["--dataset"]);
+}
+
+#[test]
+fn source_ids_and_colors_mean_the_same_as_train_ids() {
+    let place = Place::with(&camvid());
+    place.run(&["prepare", "camvid", "--source", "source"]).is(0, &[]);
+    let catalog = fs::read_to_string(place.join("data/prepared/camvid/dataset.yaml")).expect("read");
+    // Sky, the first class of the data set, is painted grey.
+    assert!(catalog.contains("Sky"), "{catalog}");
+    let colors: [[u8; 3]; 12] = [
+        [128, 128, 128],
+        [128, 0, 0],
+        [192, 192, 128],
+        [128, 64, 128],
+        [60, 40, 222],
+        [128, 128, 0],
+        [192, 128, 128],
+        [64, 64, 128],
+        [64, 0, 128],
+        [64, 64, 0],
+        [0, 128, 192],
+        [0, 0, 0],
+    ];
+    let (_, id) = CAMVID_IMAGES.iter().find(|(split, _)| *split == "val").expect("an image");
+    // The truth, shifted by two pixels.
+    let ids: Vec<u8> = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| camvid_label_id(x + 2, y))).collect();
+    let train_ids: Vec<u8> = ids.iter().map(|&id| if id == 11 { 255 } else { id }).collect();
+    let painted: Vec<u8> = ids.iter().flat_map(|&id| colors[usize::from(id)]).collect();
+    let files = [
+        ("train-id", grey8(WIDTH, HEIGHT, &train_ids)),
+        ("source-id", grey8(WIDTH, HEIGHT, &ids)),
+        ("color", rgb8(WIDTH, HEIGHT, &painted)),
+    ];
+    let scores = files.map(|(encoding, bytes)| {
+        fs::create_dir(place.join(encoding)).expect("a folder");
+        fs::write(place.join(encoding).join(format!("{id}.png")), bytes).expect("written");
+        let arguments = ["evaluate", "--predictions", encoding, "--dataset", "camvid", "--json"];
+        place.run(&[&arguments[..], &["--encoding", encoding]].concat()).is(0, &[]).json()
+    });
+    assert!(scores[0]["unpredicted_pixels"].as_u64() > Some(0));
+    assert_eq!(scores[1], scores[0]);
+    assert_eq!(scores[2], scores[0]);
+    // Source ids read as train ids have a value that is no class.
+    place
+        .run(&["evaluate", "--predictions", "source-id", "--dataset", "camvid"])
+        .is(6, &["11", "--encoding", id]);
+}

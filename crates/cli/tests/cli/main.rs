@@ -1,0 +1,14 @@
+//! The binary as a person or a script meets it: what it prints where, how it ends, and what it leaves on disk.
+
+#![expect(clippy::expect_used, reason = "a test that cannot make its files has failed")]
+
+mod bench;
+mod errors;
+mod evaluate;
+mod interrupts;
+mod parity;
+mod pipeline;
+mod prepare;
+mod streams;
+mod support;
+mod tasks;

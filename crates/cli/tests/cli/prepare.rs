@@ -1,0 +1,77 @@
+//! `prepare` and `class-weights`: done once, and the same bytes every time.
+
+use segbench_testkit::{camvid, cityscapes};
+
+use crate::support::{DRAW, Place, ended, same_trees};
+
+#[test]
+fn a_second_run_has_nothing_to_do_and_changes_nothing() {
+    let place = Place::new();
+    place.run_drawn(&["prepare", "sample"]).is(0, &["data/prepared/sample: 8 images"]);
+    let first = place.tree("data");
+    assert!(
+        first.contains_key("prepared/sample/dataset.yaml")
+            && !first.keys().any(|name| name.starts_with("jobs"))
+    );
+    place.run_drawn(&["prepare", "sample"]).is(0, &["up to date, nothing to do"]);
+    same_trees(&place.tree("data"), &first);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_byte() {
+    let trees = ["1", "2"].map(|threads| {
+        let place = Place::new();
+        place.run_drawn(&["prepare", "sample", "--threads", threads]).is(0, &[]);
+        place.tree("data")
+    });
+    same_trees(&trees[1], &trees[0]);
+}
+
+#[test]
+fn a_folder_and_the_zips_of_it_give_the_same_labels() {
+    let files = cityscapes();
+    let folder = Place::with(&files);
+    folder.run(&["prepare", "cityscapes", "--source", "source"]).is(0, &["5 images"]);
+    let zips = Place::new();
+    files.below("gtFine").write_zip(&zips.join("gtFine.zip"));
+    files.below("leftImg8bit").write_zip(&zips.join("leftImg8bit.zip"));
+    let sources = ["--source", "gtFine.zip", "--source", "leftImg8bit.zip"];
+    ended(zips.command(&["prepare", "cityscapes"]).args(sources)).is(0, &["5 images"]);
+    same_trees(
+        &zips.tree("data/prepared/cityscapes/labels"),
+        &folder.tree("data/prepared/cityscapes/labels"),
+    );
+}
+
+#[test]
+fn another_drawing_replaces_the_sample_and_leaves_no_file_of_the_old_one() {
+    let fewer = ["prepare", "sample", "--set", "datasets.sample.draw.size=64x128", "--set"];
+    let fewer =
+        [&fewer[..], &["datasets.sample.draw.train=2", "--set", "datasets.sample.draw.val=1"]].concat();
+    let place = Place::new();
+    place.run_drawn(&["prepare", "sample"]).is(0, &["8 images"]);
+    place.run(&fewer).is(0, &["7 images"]);
+    let fresh = Place::new();
+    fresh.run(&fewer).is(0, &["7 images"]);
+    same_trees(&place.tree("data"), &fresh.tree("data"));
+}
+
+#[test]
+fn class_weights_are_a_table_with_its_formulas() {
+    let place = Place::with(&camvid());
+    place.run(&["prepare", "camvid", "--source", "source"]).is(0, &["4 images"]);
+    let ended = ended(place.command(&["class-weights", "camvid", "--json"]).args(DRAW));
+    let rows = ended.is(0, &[]).json();
+    assert_eq!(rows.as_array().expect("rows").len(), 11);
+    assert_eq!(rows[0]["name"], "Sky");
+    // Two train images of 53x37 in which column x has the label (x + y / 20) % 12.
+    let sky =
+        (0..37).flat_map(|y| (0..53).map(move |x| (x + y / 20) % 12)).filter(|label| *label == 0).count();
+    assert_eq!(rows[0]["pixels"], 2 * sky);
+    let text =
+        String::from_utf8(place.tree("data")["prepared/camvid/class_weights.txt"].clone()).expect("text");
+    for scheme in ["enet", "median-frequency", "inverse"] {
+        assert!(rows[0][scheme].is_number() && text.contains(&format!("{scheme}: ")), "{scheme}");
+    }
+    place.run(&["class-weights", "camvid"]).is(0, &["up to date"]);
+}
