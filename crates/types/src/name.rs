@@ -23,7 +23,10 @@ mod tests {
 
     #[test]
     fn of_equally_near_names_the_first_is_suggested() {
-        assert_eq!(nearest("segformr", ["segformer-b0", "segformer-b1", "segformer-b5"]), Some("segformer-b0"));
+        assert_eq!(
+            nearest("segformr", ["segformer-b0", "segformer-b1", "segformer-b5"]),
+            Some("segformer-b0")
+        );
     }
 
     #[test]
