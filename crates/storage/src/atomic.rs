@@ -24,7 +24,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Writes `value` as indented JSON with a final line break.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     let mut text =
         serde_json::to_vec_pretty(value).map_err(|source| Error::Json { path: path.to_owned(), source })?;
