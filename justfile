@@ -36,9 +36,9 @@ run *flags:
 check *flags:
     {{bin}} check {{flags}}
 
-# From nothing to a leaderboard, on the built-in sample.
+# From nothing to a leaderboard, on the built-in sample. The first build takes minutes and shows its progress.
 demo *flags:
-    {{bin}} run pipeline.yaml {{flags}}
+    cargo run --bin segbench -- run pipeline.yaml {{flags}}
 
 # Any other command: just segbench list models
 segbench *arguments:
