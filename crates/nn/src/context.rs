@@ -19,7 +19,7 @@ use segbench_types::Rng;
 /// ctx.add_macs(64);
 /// assert_eq!((ctx.macs(), ctx.is_training()), (64, false));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Context {
     training: Option<Place>,
     without_gradients: bool,
@@ -37,15 +37,19 @@ struct Place {
 
 impl Context {
     /// A pass that predicts: no dropout, and batch normalization uses its running statistics.
+    // Never inlined, here and below: rustc 1.95 and 1.96 may give two calls one copy of two equal arguments that they can see
+    // through (https://github.com/rust-lang/rust/issues/155241), so the second pass would begin with the counts of the first.
+    #[inline(never)]
     pub fn eval() -> Self {
-        Self::default()
+        Self { training: None, without_gradients: false, macs: Cell::new(0), trace: None }
     }
 
     /// A pass of training step `step`: dropout draws from `seed`, and batch normalization uses the statistics of the batch.
     ///
     /// Two passes with the same seed and step draw the same numbers.
+    #[inline(never)]
     pub fn train(seed: u64, step: u64) -> Self {
-        Self { training: Some(Place { seed, step, calls: Cell::new(0) }), ..Self::default() }
+        Self { training: Some(Place { seed, step, calls: Cell::new(0) }), ..Self::eval() }
     }
 
     /// Also records the tensors that layers hand to [`Context::record`].
@@ -120,6 +124,18 @@ mod tests {
         assert_ne!(draws(1, 2)[0], draws(1, 2)[1]);
         assert_ne!(draws(1, 2), draws(1, 3));
         assert!(Context::eval().random_stream().is_none());
+    }
+
+    #[test]
+    fn every_pass_begins_anew_when_it_is_handed_over_by_value() {
+        let pass = |ctx: Context| -> (u64, Option<u64>) {
+            ctx.add_macs(std::hint::black_box(3));
+            (ctx.macs(), ctx.random_stream().map(|mut stream| stream.bits()))
+        };
+        for _ in 0..2 {
+            assert_eq!(pass(Context::eval()), pass(Context::eval()));
+            assert_eq!(pass(Context::train(1, 5)), pass(Context::train(1, 5)));
+        }
     }
 
     #[test]
