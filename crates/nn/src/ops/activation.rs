@@ -1,9 +1,10 @@
 //! Functions of single elements and of the last dimension.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::{Shape, Tensor};
 
-use super::kernels::{Dense, chunk_rows, for_each_chunk, rows};
+use super::kernels::rows;
 use super::{on_cpu, portable};
+use crate::cpu::{Backward, Function, Operand, apply, chunk_rows, for_each_chunk};
 use crate::{Error, Result};
 
 /// Elements in one piece of work.
@@ -18,7 +19,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     if !on_cpu(&[x]) {
         return Ok(x.relu()?);
     }
-    Ok(x.apply_op1(Relu)?)
+    Ok(apply(Relu, &[x])?)
 }
 
 /// The Gaussian error linear unit, `x · Φ(x)`, with the exact normal distribution and not the approximation by tanh.
@@ -34,7 +35,7 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if !on_cpu(&[x]) {
         return Ok(x.gelu_erf()?);
     }
-    Ok(x.apply_op1(Gelu)?)
+    Ok(apply(Gelu, &[x])?)
 }
 
 /// Exponentials over the last dimension, scaled to the sum 1.
@@ -49,7 +50,7 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     if !on_cpu(&[x]) {
         return Ok(portable::softmax(x)?);
     }
-    Ok(x.apply_op1(Softmax)?)
+    Ok(apply(Softmax, &[x])?)
 }
 
 struct Relu;
@@ -61,79 +62,68 @@ fn piece(data: &[f32], index: usize, size: usize) -> &[f32] {
     &data[index * size..data.len().min((index + 1) * size)]
 }
 
-/// Fills a storage of the shape of `layout` piece by piece from the pieces of `x`.
+/// Fills a result of the shape of `x` piece by piece from the pieces of `x`.
 fn map(
-    x: &CpuStorage,
-    layout: &Layout,
+    x: &Operand,
     size: usize,
     work: impl Fn(&[f32], &mut [f32]) + Send + Sync,
-) -> candle_core::Result<(CpuStorage, Shape)> {
-    let x = Dense::of_storage(x, layout)?;
-    let mut y = vec![0.0; x.len()];
-    for_each_chunk(&mut y, size, |index, y| work(piece(&x, index, size), y));
-    Ok((CpuStorage::F32(y), layout.shape().clone()))
+) -> candle_core::Result<(Vec<f32>, Shape)> {
+    let values = x.dense()?;
+    let mut y = vec![0.0; values.len()];
+    for_each_chunk(&mut y, size, |index, y| work(piece(&values, index, size), y));
+    Ok((y, x.dims().into()))
 }
 
-/// Fills a gradient piece by piece from the pieces of a tensor and of the gradient of the result.
+/// Fills a gradient piece by piece from the pieces of an operand and of the gradient of the result.
 fn map_gradient(
-    kept: &Tensor,
-    grad: &Tensor,
+    kept: &Operand,
+    grad: &Operand,
     size: usize,
     work: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync,
-) -> candle_core::Result<Option<Tensor>> {
-    let out = Dense::with(kept, |kept| {
-        Dense::with(grad, |grad| {
-            let mut out = vec![0.0; kept.len()];
-            for_each_chunk(&mut out, size, |index, out| {
-                work(piece(kept, index, size), piece(grad, index, size), out)
-            });
-            out
-        })
-    })??;
-    Ok(Some(Tensor::from_vec(out, kept.shape(), &Device::Cpu)?))
+) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+    let (kept, grad) = (kept.dense()?, grad.dense()?);
+    let mut out = vec![0.0; kept.len()];
+    for_each_chunk(&mut out, size, |index, out| {
+        work(piece(&kept, index, size), piece(&grad, index, size), out)
+    });
+    Ok(vec![Some(out)])
 }
 
-impl CustomOp1 for Relu {
-    fn name(&self) -> &'static str {
-        "relu"
+impl Function for Relu {
+    const NAME: &'static str = "relu";
+
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        map(&inputs[0], CHUNK, rows::relu)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        map(x, layout, CHUNK, rows::relu)
-    }
-
-    fn bwd(&self, _x: &Tensor, y: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        map_gradient(y, grad, CHUNK, rows::relu_gradient)
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        map_gradient(&pass.result, &pass.gradient, CHUNK, rows::relu_gradient)
     }
 }
 
-impl CustomOp1 for Gelu {
-    fn name(&self) -> &'static str {
-        "gelu"
+impl Function for Gelu {
+    const NAME: &'static str = "gelu";
+
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        map(&inputs[0], CHUNK, rows::gelu)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        map(x, layout, CHUNK, rows::gelu)
-    }
-
-    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        map_gradient(x, grad, CHUNK, rows::gelu_gradient)
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        map_gradient(&pass.inputs[0], &pass.gradient, CHUNK, rows::gelu_gradient)
     }
 }
 
-impl CustomOp1 for Softmax {
-    fn name(&self) -> &'static str {
-        "softmax"
+impl Function for Softmax {
+    const NAME: &'static str = "softmax";
+
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let width = inputs[0].dims().last().copied().unwrap_or(1);
+        map(&inputs[0], chunk_rows(width) * width, |x, y| rows::softmax(x, y, width))
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let width = layout.dims().last().copied().unwrap_or(1);
-        map(x, layout, chunk_rows(width) * width, |x, y| rows::softmax(x, y, width))
-    }
-
-    fn bwd(&self, _x: &Tensor, y: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let width = y.dims().last().copied().unwrap_or(1);
-        map_gradient(y, grad, chunk_rows(width) * width, |y, grad, out| {
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let width = pass.result.dims().last().copied().unwrap_or(1);
+        map_gradient(&pass.result, &pass.gradient, chunk_rows(width) * width, |y, grad, out| {
             rows::softmax_gradient(y, grad, out, width)
         })
     }

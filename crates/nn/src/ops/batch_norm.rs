@@ -1,9 +1,10 @@
 //! Batch normalization of maps.
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{Device, Shape, Tensor};
 
-use super::kernels::{Dense, for_each_chunk, rows, share_chunks};
+use super::kernels::rows;
 use super::{on_cpu, portable};
+use crate::cpu::{Backward, Function, Operand, apply, for_each_chunk, share_chunks, with_dense};
 use crate::{Error, Result};
 
 /// Mean and biased variance of each channel of a batch, cut off the graph of gradients.
@@ -41,12 +42,12 @@ pub fn batch_norm_train(
         return Ok((y, BatchStatistics { mean: mean.detach(), variance: variance.detach() }));
     }
     let maps = Maps::of(x.dims());
-    let (mean, variance) = Dense::with(x, |x| maps.moments(x))?;
+    let (mean, variance) = with_dense(x, |x| maps.moments(x))?;
     let statistics = BatchStatistics {
         mean: Tensor::from_slice(&mean, mean.len(), &Device::Cpu)?,
         variance: Tensor::from_slice(&variance, variance.len(), &Device::Cpu)?,
     };
-    let y = x.apply_op3(weight, bias, BatchNorm::new(mean, &variance, eps, true))?;
+    let y = apply(BatchNorm::new(mean, &variance, eps, true), &[x, weight, bias])?;
     Ok((y, statistics))
 }
 
@@ -71,8 +72,8 @@ pub fn batch_norm_eval(
     if !on_cpu(&[x, weight, bias, mean, variance]) {
         return Ok(portable::batch_norm(x, weight, bias, &mean.detach(), &variance.detach(), eps)?);
     }
-    let operation = BatchNorm::new(mean.to_vec1()?, &variance.to_vec1::<f32>()?, eps, false);
-    Ok(x.apply_op3(weight, bias, operation)?)
+    let function = BatchNorm::new(mean.to_vec1()?, &variance.to_vec1::<f32>()?, eps, false);
+    Ok(apply(function, &[x, weight, bias])?)
 }
 
 fn check(x: &Tensor, per_channel: &[&Tensor]) -> Result<()> {
@@ -178,24 +179,12 @@ impl BatchNorm {
     }
 }
 
-impl CustomOp3 for BatchNorm {
-    fn name(&self) -> &'static str {
-        "batch_norm"
-    }
+impl Function for BatchNorm {
+    const NAME: &'static str = "batch_norm";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = Dense::of_storage(x, x_layout)?;
-        let (weight, bias) =
-            (Dense::of_storage(weight, weight_layout)?, Dense::of_storage(bias, bias_layout)?);
-        let maps = Maps::of(x_layout.dims());
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let (x, weight, bias) = (inputs[0].dense()?, inputs[1].dense()?, inputs[2].dense()?);
+        let maps = Maps::of(inputs[0].dims());
         let mut y = vec![0.0; x.len()];
         for_each_chunk(&mut y, maps.plane, |index, y| {
             let channel = index % maps.channels;
@@ -203,31 +192,15 @@ impl CustomOp3 for BatchNorm {
             let shift = bias[channel] - self.mean[channel] * slope;
             rows::scale_and_shift(&x[index * maps.plane..][..maps.plane], slope, shift, y);
         });
-        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+        Ok((y, inputs[0].dims().into()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let maps = Maps::of(x.dims());
-        let (sums, x_grad) = Dense::with(x, |x| {
-            Dense::with(grad, |grad| {
-                let sums = self.parameter_gradients(maps, x, grad);
-                let x_grad = Dense::with(weight, |weight| self.input_gradient(maps, x, weight, grad, &sums));
-                (sums, x_grad)
-            })
-        })??;
-        let (weight_grad, bias_grad): (Vec<f32>, Vec<f32>) =
-            sums.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
-        Ok((
-            Some(Tensor::from_vec(x_grad?, x.shape(), &Device::Cpu)?),
-            Some(Tensor::from_vec(weight_grad, weight.shape(), &Device::Cpu)?),
-            Some(Tensor::from_vec(bias_grad, bias.shape(), &Device::Cpu)?),
-        ))
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let maps = Maps::of(pass.inputs[0].dims());
+        let (x, weight, grad) = (pass.inputs[0].dense()?, pass.inputs[1].dense()?, pass.gradient.dense()?);
+        let sums = self.parameter_gradients(maps, &x, &grad);
+        let x_grad = pass.wanted[0].then(|| self.input_gradient(maps, &x, &weight, &grad, &sums));
+        let (weight_grad, bias_grad) = sums.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+        Ok(vec![x_grad, Some(weight_grad), Some(bias_grad)])
     }
 }

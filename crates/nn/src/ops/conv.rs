@@ -1,9 +1,10 @@
 //! Two-dimensional convolution.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{Shape, Tensor};
 
-use super::kernels::{Dense, Geometry, depthwise, rows, share_chunks, unfolded};
+use super::kernels::{Geometry, depthwise, rows, unfolded};
 use super::{on_cpu, portable};
+use crate::cpu::{Backward, Function, Operand, apply, share_chunks};
 use crate::{Error, Result};
 
 /// How a convolution moves over its input; every pair is `[height, width]`.
@@ -56,8 +57,8 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, options: &Conv
         return Ok(portable::conv2d(x, weight, bias, options)?);
     }
     Ok(match bias {
-        Some(bias) => x.apply_op3(weight, bias, Conv2d(*options))?,
-        None => x.apply_op2(weight, Conv2d(*options))?,
+        Some(bias) => apply(Conv2d(*options), &[x, weight, bias])?,
+        None => apply(Conv2d(*options), &[x, weight])?,
     })
 }
 
@@ -95,117 +96,45 @@ impl Conv2d {
         }
         candle_core::bail!("weight {weight:?} does not fit {x:?}")
     }
+}
 
-    fn forward(
-        &self,
-        (x, x_layout): (&CpuStorage, &Layout),
-        (weight, weight_layout): (&CpuStorage, &Layout),
-        bias: Option<&[f32]>,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let geometry = self.geometry(x_layout.dims(), weight_layout.dims())?;
-        let (x, weight) = (Dense::of_storage(x, x_layout)?, Dense::of_storage(weight, weight_layout)?);
+impl Function for Conv2d {
+    const NAME: &'static str = "conv2d";
+
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let geometry = self.geometry(inputs[0].dims(), inputs[1].dims())?;
+        let (x, weight) = (inputs[0].dense()?, inputs[1].dense()?);
+        let bias = inputs.get(2).map(Operand::dense).transpose()?;
         let y = if geometry.is_depthwise() {
-            depthwise::forward(&geometry, &x, &weight, bias)
+            depthwise::forward(&geometry, &x, &weight, bias.as_deref())
         } else {
-            unfolded::forward(&geometry, &x, &weight, bias)
+            unfolded::forward(&geometry, &x, &weight, bias.as_deref())
         };
         let [height, width] = geometry.output;
-        Ok((CpuStorage::F32(y), (geometry.batch, geometry.outputs, height, width).into()))
+        Ok((y, (geometry.batch, geometry.outputs, height, width).into()))
     }
 
-    /// The gradients of the input and the weight.
-    fn backward(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let geometry = self.geometry(x.dims(), weight.dims())?;
-        let x_wanted = x.track_op();
-        let (x_grad, weight_grad) = Dense::with(x, |x| {
-            Dense::with(weight, |weight| {
-                Dense::with(grad, |grad| {
-                    if geometry.is_depthwise() {
-                        depthwise::backward(&geometry, x, weight, grad)
-                    } else {
-                        unfolded::backward(&geometry, x, weight, grad, x_wanted)
-                    }
-                })
-            })
-        })???;
-        let x_grad = x_wanted.then(|| Tensor::from_vec(x_grad, x.shape(), &Device::Cpu)).transpose()?;
-        Ok((x_grad, Some(Tensor::from_vec(weight_grad, weight.shape(), &Device::Cpu)?)))
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let geometry = self.geometry(pass.inputs[0].dims(), pass.inputs[1].dims())?;
+        let (x, weight, grad) = (pass.inputs[0].dense()?, pass.inputs[1].dense()?, pass.gradient.dense()?);
+        let (x_grad, weight_grad) = if geometry.is_depthwise() {
+            depthwise::backward(&geometry, &x, &weight, &grad)
+        } else {
+            unfolded::backward(&geometry, &x, &weight, &grad, pass.wanted[0])
+        };
+        let bias_grad = pass.wanted.get(2).map(|_| channel_sums(&grad, pass.gradient.dims()));
+        Ok(vec![pass.wanted[0].then_some(x_grad), Some(weight_grad), bias_grad])
     }
 }
 
 /// The sum of each channel of a batch of maps.
-fn channel_sums(grad: &Tensor) -> candle_core::Result<Tensor> {
-    let (batch, channels, height, width) = grad.dims4()?;
+fn channel_sums(maps: &[f32], dims: &[usize]) -> Vec<f32> {
+    let &[batch, channels, height, width] = dims else { return Vec::new() };
     let plane = height * width;
     let mut sums = vec![0.0; channels];
-    Dense::with(grad, |grad| {
-        share_chunks(&mut sums, 1, |channel, out| {
-            let plane_of = |image: usize| &grad[(image * channels + channel) * plane..][..plane];
-            out[0] = (0..batch).map(|image| rows::long_sum(plane_of(image))).sum::<f64>() as f32;
-        });
-    })?;
-    Tensor::from_vec(sums, channels, &Device::Cpu)
-}
-
-impl CustomOp2 for Conv2d {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        self.forward((x, x_layout), (weight, weight_layout), None)
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        self.backward(x, weight, grad)
-    }
-}
-
-impl CustomOp3 for Conv2d {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let bias = Dense::of_storage(bias, bias_layout)?;
-        self.forward((x, x_layout), (weight, weight_layout), Some(&bias))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (x_grad, weight_grad) = self.backward(x, weight, grad)?;
-        let bias_grad = bias.track_op().then(|| channel_sums(grad)).transpose()?;
-        Ok((x_grad, weight_grad, bias_grad))
-    }
+    share_chunks(&mut sums, 1, |channel, out| {
+        let plane_of = |image: usize| &maps[(image * channels + channel) * plane..][..plane];
+        out[0] = (0..batch).map(|image| rows::long_sum(plane_of(image))).sum::<f64>() as f32;
+    });
+    sums
 }

@@ -1,11 +1,12 @@
 //! Products of matrices.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{Layout, Shape, Tensor};
 
-use super::kernels::{
-    Dense, Matrix, MatrixMut, chunk_rows, for_each_chunk, gemm, gemm_tall, share_chunks, sum_partials,
-};
+use super::kernels::{Matrix, MatrixMut, gemm, gemm_tall};
 use super::{on_cpu, portable};
+use crate::cpu::{
+    Backward, Function, Operand, apply, chunk_rows, for_each_chunk, share_chunks, sum_partials,
+};
 use crate::{Context, Error, Result};
 
 /// `x · weightᵀ + bias` over the last dimension.
@@ -36,135 +37,50 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         return Ok(portable::linear(&flat, weight, bias)?.reshape(dims)?);
     }
     Ok(match bias {
-        Some(bias) => x.apply_op3(weight, bias, Linear)?,
-        None => x.apply_op2(weight, Linear)?,
+        Some(bias) => apply(Linear, &[x, weight, bias])?,
+        None => apply(Linear, &[x, weight])?,
     })
 }
 
 struct Linear;
 
-impl Linear {
-    fn forward(
-        x: &[f32],
-        weight: &[f32],
-        bias: Option<&[f32]>,
-        layout: &Layout,
-        outputs: usize,
-    ) -> (CpuStorage, Shape) {
-        let inputs = layout.dims().last().copied().unwrap_or(1);
-        let rows = layout.shape().elem_count() / inputs.max(1);
+impl Function for Linear {
+    const NAME: &'static str = "linear";
+
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let (x, weight) = (inputs[0].dense()?, inputs[1].dense()?);
+        let bias = inputs.get(2).map(Operand::dense).transpose()?;
+        let (mut dims, outputs) = (inputs[0].dims().to_vec(), inputs[1].dims()[0]);
+        let columns = dims.last().copied().unwrap_or(1);
+        let rows = x.len() / columns.max(1);
         let mut y = vec![0.0; rows * outputs];
-        if let Some(bias) = bias {
+        if let Some(bias) = &bias {
             for_each_chunk(&mut y, chunk_rows(outputs) * outputs, |_, chunk| {
                 chunk.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
             });
         }
-        let (x, weight) = (Matrix::new(x, rows, inputs), Matrix::new(weight, outputs, inputs));
+        let (x, weight) = (Matrix::new(&x, rows, columns), Matrix::new(&weight, outputs, columns));
         gemm(MatrixMut::new(&mut y, rows, outputs), bias.is_some(), x, weight.t(), true);
-        let mut dims = layout.dims().to_vec();
         if let Some(last) = dims.last_mut() {
             *last = outputs;
         }
-        (CpuStorage::F32(y), dims.into())
+        Ok((y, dims.into()))
     }
 
-    /// The gradients of the input and the weight.
-    fn backward(
-        x: &Tensor,
-        weight: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let (outputs, inputs) = weight.dims2()?;
-        let rows = x.elem_count() / inputs.max(1);
-        Dense::with(grad, |grad| {
-            let grad = Matrix::new(grad, rows, outputs);
-            let x_grad = x.track_op().then(|| {
-                Dense::with(weight, |weight| {
-                    let mut out = vec![0.0; rows * inputs];
-                    gemm(
-                        MatrixMut::new(&mut out, rows, inputs),
-                        false,
-                        grad,
-                        Matrix::new(weight, outputs, inputs),
-                        true,
-                    );
-                    Tensor::from_vec(out, x.shape(), &Device::Cpu)
-                })?
-            });
-            let weight_grad = weight.track_op().then(|| {
-                Dense::with(x, |x| {
-                    let out = gemm_tall(grad.t(), Matrix::new(x, rows, inputs));
-                    Tensor::from_vec(out, weight.shape(), &Device::Cpu)
-                })?
-            });
-            Ok((x_grad.transpose()?, weight_grad.transpose()?))
-        })?
-    }
-}
-
-impl CustomOp2 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (x, weight) = (Dense::of_storage(x, x_layout)?, Dense::of_storage(weight, weight_layout)?);
-        Ok(Self::forward(&x, &weight, None, x_layout, weight_layout.dims()[0]))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Self::backward(x, weight, grad)
-    }
-}
-
-impl CustomOp3 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (x, weight) = (Dense::of_storage(x, x_layout)?, Dense::of_storage(weight, weight_layout)?);
-        let bias = Dense::of_storage(bias, bias_layout)?;
-        Ok(Self::forward(&x, &weight, Some(&bias), x_layout, weight_layout.dims()[0]))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (x_grad, weight_grad) = Self::backward(x, weight, grad)?;
-        let bias_grad = bias.track_op().then(|| {
-            Tensor::from_vec(
-                Dense::with(grad, |grad| column_sums(grad, bias.elem_count()))?,
-                bias.shape(),
-                &Device::Cpu,
-            )
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let (x, weight, grad) = (pass.inputs[0].dense()?, pass.inputs[1].dense()?, pass.gradient.dense()?);
+        let &[outputs, columns] = pass.inputs[1].dims() else { candle_core::bail!("a weight is a matrix") };
+        let rows = x.len() / columns.max(1);
+        let matrix = Matrix::new(&grad, rows, outputs);
+        let x_grad = pass.wanted[0].then(|| {
+            let mut out = vec![0.0; rows * columns];
+            let weight = Matrix::new(&weight, outputs, columns);
+            gemm(MatrixMut::new(&mut out, rows, columns), false, matrix, weight, true);
+            out
         });
-        Ok((x_grad, weight_grad, bias_grad.transpose()?))
+        let weight_grad = pass.wanted[1].then(|| gemm_tall(matrix.t(), Matrix::new(&x, rows, columns)));
+        let bias_grad = pass.wanted.get(2).is_some_and(|wanted| *wanted).then(|| column_sums(&grad, outputs));
+        Ok(vec![x_grad, weight_grad, bias_grad])
     }
 }
 
@@ -203,7 +119,7 @@ pub fn matmul(a: &Tensor, b: &Tensor, ctx: &Context) -> Result<Tensor> {
     if !on_cpu(&[a, b]) {
         return Ok(a.contiguous()?.matmul(&b.contiguous()?)?);
     }
-    Ok(a.apply_op2(b, MatMul)?)
+    Ok(apply(MatMul, &[a, b])?)
 }
 
 struct MatMul;
@@ -214,7 +130,11 @@ struct Stack<'a> {
     layout: &'a Layout,
 }
 
-impl Stack<'_> {
+impl<'a> Stack<'a> {
+    fn of(operand: &Operand<'a>) -> candle_core::Result<Self> {
+        Ok(Self { data: operand.raw()?, layout: operand.layout() })
+    }
+
     fn matrix(&self, mut index: usize) -> Matrix<'_> {
         let (dims, strides) = (self.layout.dims(), self.layout.stride());
         let outer = dims.len() - 2;
@@ -257,57 +177,24 @@ impl Stack<'_> {
     }
 }
 
-fn with_stacks<R>(a: &Tensor, b: &Tensor, work: impl FnOnce(&Stack, &Stack) -> R) -> candle_core::Result<R> {
-    let ((a, a_layout), (b, b_layout)) = (a.storage_and_layout(), b.storage_and_layout());
-    match (&*a, &*b) {
-        (candle_core::Storage::Cpu(a), candle_core::Storage::Cpu(b)) => Ok(work(
-            &Stack { data: a.as_slice()?, layout: a_layout },
-            &Stack { data: b.as_slice()?, layout: b_layout },
-        )),
-        _ => candle_core::bail!("expected tensors on the cpu"),
-    }
-}
+impl Function for MatMul {
+    const NAME: &'static str = "matmul";
 
-impl CustomOp2 for MatMul {
-    fn name(&self) -> &'static str {
-        "matmul"
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (a, b) = (
-            Stack { data: a.as_slice()?, layout: a_layout },
-            Stack { data: b.as_slice()?, layout: b_layout },
-        );
-        let mut dims = a_layout.dims().to_vec();
-        if let (Some(last), Some(columns)) = (dims.last_mut(), b_layout.dims().last()) {
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let (a, b) = (Stack::of(&inputs[0])?, Stack::of(&inputs[1])?);
+        let mut dims = inputs[0].dims().to_vec();
+        if let (Some(last), Some(columns)) = (dims.last_mut(), inputs[1].dims().last()) {
             *last = *columns;
         }
-        Ok((CpuStorage::F32(a.times(false, &b, false)), dims.into()))
+        Ok((a.times(false, &b, false), dims.into()))
     }
 
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let a_grad = a.track_op().then(|| with_stacks(grad, b, |grad, b| grad.times(false, b, true)));
-        let b_grad = b.track_op().then(|| with_stacks(a, grad, |a, grad| a.times(true, grad, false)));
-        let a_grad = a_grad
-            .transpose()?
-            .map(|values| Tensor::from_vec(values, a.shape(), &Device::Cpu))
-            .transpose()?;
-        let b_grad = b_grad
-            .transpose()?
-            .map(|values| Tensor::from_vec(values, b.shape(), &Device::Cpu))
-            .transpose()?;
-        Ok((a_grad, b_grad))
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let (a, b) = (Stack::of(&pass.inputs[0])?, Stack::of(&pass.inputs[1])?);
+        let grad = Stack::of(&pass.gradient)?;
+        Ok(vec![
+            pass.wanted[0].then(|| grad.times(false, &b, true)),
+            pass.wanted[1].then(|| a.times(true, &grad, false)),
+        ])
     }
 }

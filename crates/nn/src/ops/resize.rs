@@ -1,9 +1,10 @@
 //! Bilinear interpolation.
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
+use candle_core::{Shape, Tensor};
 
-use super::kernels::{Dense, for_each_chunk, rows};
+use super::kernels::rows;
 use super::{on_cpu, portable};
+use crate::cpu::{Backward, Function, Operand, apply, for_each_chunk};
 use crate::{Error, Result};
 
 /// One output position: the two input positions it mixes and the share of the second.
@@ -60,7 +61,7 @@ pub fn resize_bilinear(x: &Tensor, height: usize, width: usize, align_corners: b
     if !on_cpu(&[x]) {
         return Ok(portable::resize_bilinear(x, height, width, align_corners)?);
     }
-    Ok(x.apply_op1(Bilinear { height, width, align_corners })?)
+    Ok(apply(Bilinear { height, width, align_corners }, &[x])?)
 }
 
 struct Bilinear {
@@ -84,15 +85,13 @@ impl Bilinear {
 /// Planes in one piece of work, which shares scratch memory.
 const PLANES: usize = 4;
 
-impl CustomOp1 for Bilinear {
-    fn name(&self) -> &'static str {
-        "resize_bilinear"
-    }
+impl Function for Bilinear {
+    const NAME: &'static str = "resize_bilinear";
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = Dense::of_storage(x, layout)?;
-        let (row_taps, column_taps, input_h, input_w) = self.taps(layout.dims());
-        let mut dims = layout.dims().to_vec();
+    fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
+        let x = inputs[0].dense()?;
+        let (row_taps, column_taps, input_h, input_w) = self.taps(inputs[0].dims());
+        let mut dims = inputs[0].dims().to_vec();
         dims.truncate(2);
         let planes: usize = dims.iter().product();
         dims.extend([self.height, self.width]);
@@ -114,36 +113,31 @@ impl CustomOp1 for Bilinear {
                 }
             }
         });
-        Ok((CpuStorage::F32(y), dims.into()))
+        Ok((y, dims.into()))
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let (row_taps, column_taps, input_h, input_w) = self.taps(x.dims());
-        let mut out = vec![0.0; x.elem_count()];
+    fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
+        let (row_taps, column_taps, input_h, input_w) = self.taps(pass.inputs[0].dims());
+        let grad = pass.gradient.dense()?;
         let (plane, size) = (input_h * input_w, self.height * self.width);
-        Dense::with(grad, |grad| {
-            for_each_chunk(&mut out, PLANES * plane, |index, chunk| {
-                let mut wide = vec![0.0; input_h * self.width];
-                for (number, out) in chunk.chunks_exact_mut(plane).enumerate() {
-                    wide.fill(0.0);
-                    let grad = &grad[(index * PLANES + number) * size..][..size];
-                    for (grad, tap) in grad.chunks_exact(self.width).zip(&row_taps) {
-                        rows::add_scaled(
-                            grad,
-                            1.0 - tap.weight,
-                            &mut wide[tap.low * self.width..][..self.width],
-                        );
-                        rows::add_scaled(grad, tap.weight, &mut wide[tap.high * self.width..][..self.width]);
-                    }
-                    for (out, wide) in out.chunks_exact_mut(input_w).zip(wide.chunks_exact(self.width)) {
-                        for (value, tap) in wide.iter().zip(&column_taps) {
-                            out[tap.low] += (1.0 - tap.weight) * value;
-                            out[tap.high] += tap.weight * value;
-                        }
+        let mut out = vec![0.0; grad.len() / size * plane];
+        for_each_chunk(&mut out, PLANES * plane, |index, chunk| {
+            let mut wide = vec![0.0; input_h * self.width];
+            for (number, out) in chunk.chunks_exact_mut(plane).enumerate() {
+                wide.fill(0.0);
+                let grad = &grad[(index * PLANES + number) * size..][..size];
+                for (grad, tap) in grad.chunks_exact(self.width).zip(&row_taps) {
+                    rows::add_scaled(grad, 1.0 - tap.weight, &mut wide[tap.low * self.width..][..self.width]);
+                    rows::add_scaled(grad, tap.weight, &mut wide[tap.high * self.width..][..self.width]);
+                }
+                for (out, wide) in out.chunks_exact_mut(input_w).zip(wide.chunks_exact(self.width)) {
+                    for (value, tap) in wide.iter().zip(&column_taps) {
+                        out[tap.low] += (1.0 - tap.weight) * value;
+                        out[tap.high] += tap.weight * value;
                     }
                 }
-            });
-        })?;
-        Ok(Some(Tensor::from_vec(out, x.shape(), &Device::Cpu)?))
+            }
+        });
+        Ok(vec![Some(out)])
     }
 }

@@ -5,8 +5,9 @@
 //! served by computing every position and keeping some.
 
 use super::geometry::Geometry;
-use super::parallel::{for_each_chunk, for_each_chunk2, sum_partials};
-use super::simd::{LANES, vectorized};
+use crate::cpu::LANES;
+use crate::cpu::{for_each_chunk, for_each_chunk2, sum_partials};
+use crate::vectorized;
 
 /// Maps in one piece of work, which shares scratch memory.
 const MAPS: usize = 8;
@@ -183,7 +184,7 @@ vectorized! {
     /// `sums[t] = Σ grad[i] · x[i + offsets[t]]`.
     fn products<'a>(grad: &'a [f32], x: &'a [f32], offsets: &'a [usize], sums: &'a mut [f32]) {
         for (offset, sum) in offsets.iter().zip(sums) {
-            *sum = super::math::long_dot(grad, &x[*offset..]);
+            *sum = crate::cpu::math::long_dot(grad, &x[*offset..]);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use ::gemm::Parallelism;
 
-use super::parallel::{share_chunks, sum_partials};
+use crate::cpu::{share_chunks, sum_partials};
 
 /// A matrix in a slice: element (r, c) lies at `r * strides[0] + c * strides[1]`.
 #[derive(Clone, Copy)]

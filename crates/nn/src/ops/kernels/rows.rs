@@ -1,7 +1,7 @@
 //! Loops over single elements and over rows.
 
-use super::math::{dot, erf, exp, largest, sum_of};
-use super::simd::vectorized;
+use crate::cpu::math::{dot, erf, exp, largest, sum_of};
+use crate::vectorized;
 
 const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// 1 / sqrt(2 pi).

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, MatrixMut, gemm};
 use super::geometry::Geometry;
-use super::parallel::{for_each_chunk, sum_partials};
+use crate::cpu::{for_each_chunk, sum_partials};
 
 /// Elements of the matrix of windows of one band: 2 MiB.
 const BAND: usize = 1 << 19;

@@ -6,16 +6,12 @@ use rayon::prelude::*;
 const SMALLEST_SHARED: usize = 1 << 14;
 
 /// How many rows of `width` elements make one piece of work; depends on the shape alone.
-pub(in crate::ops) fn chunk_rows(width: usize) -> usize {
+pub fn chunk_rows(width: usize) -> usize {
     (SMALLEST_SHARED / width.max(1)).max(1)
 }
 
 /// Calls `work(index, chunk)` for each `size` elements of `out`.
-pub(in crate::ops) fn for_each_chunk(
-    out: &mut [f32],
-    size: usize,
-    work: impl Fn(usize, &mut [f32]) + Send + Sync,
-) {
+pub fn for_each_chunk(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
     let size = size.max(1);
     if out.len() < SMALLEST_SHARED || rayon::current_num_threads() == 1 {
         out.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
@@ -25,16 +21,12 @@ pub(in crate::ops) fn for_each_chunk(
 }
 
 /// Calls `work(index, chunk)` for each `size` elements of `out`, on all threads however short `out` is.
-pub(in crate::ops) fn share_chunks(
-    out: &mut [f32],
-    size: usize,
-    work: impl Fn(usize, &mut [f32]) + Send + Sync,
-) {
+pub fn share_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
     out.par_chunks_mut(size.max(1)).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
 
 /// Calls `work(index, chunk, companion)` for each `size` elements of `out` and each `companion_size` elements of `companions`.
-pub(in crate::ops) fn for_each_chunk2(
+pub fn for_each_chunk2(
     (out, size): (&mut [f32], usize),
     (companions, companion_size): (&mut [f32], usize),
     work: impl Fn(usize, &mut [f32], &mut [f32]) + Send + Sync,
@@ -50,7 +42,7 @@ pub(in crate::ops) fn for_each_chunk2(
 }
 
 /// Adds up `width` columns of partial sums, in their order.
-pub(in crate::ops) fn sum_partials(partials: &[f32], width: usize) -> Vec<f32> {
+pub fn sum_partials(partials: &[f32], width: usize) -> Vec<f32> {
     let mut total = vec![0.0; width];
     for partial in partials.chunks_exact(width.max(1)) {
         for (sum, value) in total.iter_mut().zip(partial) {

@@ -2,33 +2,19 @@
 
 use std::borrow::Cow;
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Layout, Result};
 
 use super::parallel::for_each_chunk;
 
 /// Side of the square blocks in which a transposed tensor is read.
 const BLOCK: usize = 16;
 
-/// The elements of a tensor in row-major order: borrowed where they lie so already, copied otherwise.
-pub(in crate::ops) struct Dense;
-
-impl Dense {
-    /// The elements of a storage on the CPU.
-    pub(in crate::ops) fn of_storage<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<Cow<'a, [f32]>> {
-        let data = storage.as_slice::<f32>()?;
-        match layout.contiguous_offsets() {
-            Some((start, end)) => Ok(Cow::Borrowed(&data[start..end])),
-            None => Ok(Cow::Owned(gather(data, layout))),
-        }
-    }
-
-    /// Calls `work` with the elements of a tensor on the CPU.
-    pub(in crate::ops) fn with<R>(tensor: &Tensor, work: impl FnOnce(&[f32]) -> R) -> Result<R> {
-        let (storage, layout) = tensor.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(storage) => Ok(work(&Self::of_storage(storage, layout)?)),
-            _ => candle_core::bail!("expected a tensor on the cpu"),
-        }
+/// The elements of a storage in row-major order: borrowed where they lie so already, copied otherwise.
+pub(super) fn dense<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<Cow<'a, [f32]>> {
+    let data = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(Cow::Borrowed(&data[start..end])),
+        None => Ok(Cow::Owned(gather(data, layout))),
     }
 }
 
@@ -124,7 +110,7 @@ fn merged(layout: &Layout) -> (Vec<usize>, Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{Device, Storage, Tensor};
 
     use super::*;
 
@@ -158,7 +144,9 @@ mod tests {
         for view in views {
             let expected = view.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let (dims, stride) = (view.dims().to_vec(), view.stride().to_vec());
-            Dense::with(&view, |slice| assert_eq!(slice, expected, "{dims:?} {stride:?}")).unwrap();
+            let (storage, layout) = view.storage_and_layout();
+            let Storage::Cpu(storage) = &*storage else { panic!("not on the CPU") };
+            assert_eq!(*dense(storage, layout).unwrap(), expected, "{dims:?} {stride:?}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Elementary functions without branches, so that loops over them use vectors, and sums with a fixed order.
 
-use super::simd::LANES;
+use super::LANES;
 
 /// `exp(x)` to about one unit in the last place; smaller than 1e-37 is 1e-38.
 ///
 /// The polynomial is that of `expf` in the [Cephes library](https://www.netlib.org/cephes/).
 #[inline(always)]
-pub(in crate::ops) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     /// 1.5 · 2^23: adding it rounds to an integer, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
@@ -29,7 +29,7 @@ pub(in crate::ops) fn exp(x: f32) -> f32 {
 ///
 /// The quotient of polynomials is the one that [XLA](https://github.com/openxla/xla) uses for f32.
 #[inline(always)]
-pub(in crate::ops) fn erf(x: f32) -> f32 {
+pub fn erf(x: f32) -> f32 {
     let x = x.clamp(-3.832_507, 3.832_507);
     let square = x * x;
     let above = (-2.726_142_3e-10_f32)
@@ -49,7 +49,7 @@ pub(in crate::ops) fn erf(x: f32) -> f32 {
 
 /// The sum of `value` of all elements: partial sums by place, then added in pairs.
 #[inline(always)]
-pub(in crate::ops) fn sum_of(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
+pub fn sum_of(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
     let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -66,7 +66,7 @@ pub(in crate::ops) fn sum_of(row: &[f32], value: impl Fn(f32) -> f32) -> f32 {
 
 /// The sum of the products of two rows, in the order of [`sum_of`].
 #[inline(always)]
-pub(in crate::ops) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let (a_rest, b_rest) = (a_chunks.remainder(), b_chunks.remainder());
@@ -83,7 +83,7 @@ pub(in crate::ops) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The sum of the products of two long rows: four times the partial sums of [`dot`], which hides the latency of additions.
 #[inline(always)]
-pub(in crate::ops) fn long_dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn long_dot(a: &[f32], b: &[f32]) -> f32 {
     const WIDE: usize = 4 * LANES;
     let mut lanes = [0.0; WIDE];
     let b = &b[..a.len()];
@@ -99,7 +99,7 @@ pub(in crate::ops) fn long_dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The largest element; minus infinity for none.
 #[inline(always)]
-pub(in crate::ops) fn largest(row: &[f32]) -> f32 {
+pub fn largest(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();
