@@ -61,11 +61,12 @@ pub struct Job {
     /// Folder of all runs (`reports/runs`).
     pub runs_dir: PathBuf,
     #[serde(skip)]
+    opened: OnceLock<PreparedDataset>,
+    #[serde(skip)]
     loaded: OnceLock<Loaded>,
 }
 
 struct Loaded {
-    dataset: PreparedDataset,
     predictor: Predictor,
     normalization: Normalization,
     parameters: u64,
@@ -115,6 +116,7 @@ impl Job {
             accuracy: true,
             speed: None,
             runs_dir: runs_dir.into(),
+            opened: OnceLock::new(),
             loaded: OnceLock::new(),
         }
     }
@@ -168,8 +170,7 @@ impl Job {
     /// # Errors
     /// As [`Job::task_count`].
     pub fn steps(&self) -> Result<u64, Error> {
-        let dataset = PreparedDataset::open(&self.root, &self.dataset)?;
-        let (labelled, _) = accuracy::selection(&dataset, &self.split, self.limit)?;
+        let (labelled, _) = accuracy::selection(self.dataset()?, &self.split, self.limit)?;
         Ok(if self.accuracy { labelled.len() as u64 } else { 0 } + u64::from(self.speed.is_some()))
     }
 
@@ -177,8 +178,7 @@ impl Job {
         if !self.accuracy {
             return Ok(0);
         }
-        let dataset = PreparedDataset::open(&self.root, &self.dataset)?;
-        let (labelled, _) = accuracy::selection(&dataset, &self.split, self.limit)?;
+        let (labelled, _) = accuracy::selection(self.dataset()?, &self.split, self.limit)?;
         Ok(labelled.len().div_ceil(SHARD))
     }
 
@@ -187,13 +187,13 @@ impl Job {
     /// # Errors
     /// Whatever can go wrong with data, weights and device; the message names the file.
     pub fn run_task(&self, index: usize, task: &dyn Task) -> Result<TaskResult, Error> {
-        let loaded = self.loaded()?;
+        let (dataset, loaded) = (self.dataset()?, self.loaded()?);
         if index < self.shards()? {
-            let (labelled, _) = accuracy::selection(&loaded.dataset, &self.split, self.limit)?;
+            let (labelled, _) = accuracy::selection(dataset, &self.split, self.limit)?;
             let first = index * SHARD;
             let last = (first + SHARD).min(labelled.len());
             let shard = accuracy::evaluate(
-                &loaded.dataset,
+                dataset,
                 &labelled,
                 first..last,
                 &loaded.predictor,
@@ -207,12 +207,12 @@ impl Job {
             .as_ref()
             .ok_or_else(|| Error::BadResults { reason: format!("there is no task {index}") })?;
         let sizes = match options.sizes.as_slice() {
-            [] => vec![accuracy::usual_size(&loaded.dataset, &self.split)?],
+            [] => vec![accuracy::usual_size(dataset, &self.split)?],
             sizes => sizes.to_vec(),
         };
         let measured = speed::measure(
             &loaded.predictor,
-            &loaded.dataset,
+            dataset,
             &self.split,
             &loaded.normalization,
             &sizes,
@@ -233,15 +233,22 @@ impl Job {
         }
     }
 
+    fn dataset(&self) -> Result<&PreparedDataset, Error> {
+        if let Some(dataset) = self.opened.get() {
+            return Ok(dataset);
+        }
+        let dataset = PreparedDataset::open(&self.root, &self.dataset)?;
+        Ok(self.opened.get_or_init(|| dataset))
+    }
+
     fn loaded(&self) -> Result<&Loaded, Error> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
-        let dataset = PreparedDataset::open(&self.root, &self.dataset)?;
         let device = segbench_nn::device::select(&self.device)?;
         let model = zoo::find(&self.model)?;
         let (network, _, classes) = model.load(self.weights.tensors(&device)?, &device)?;
-        let expected = dataset.info.catalog.len();
+        let expected = self.dataset()?.info.catalog.len();
         if classes != expected {
             return Err(Error::ClassesDiffer {
                 weights: self.weights.tag.clone(),
@@ -254,7 +261,7 @@ impl Job {
         let normalization = Normalization { mean: preprocessing.mean, std: preprocessing.std };
         let parameters = model.inventory(InputSpec::rgb(classes))?.parameters();
         let predictor = Predictor::new(network, normalization, classes, device);
-        Ok(self.loaded.get_or_init(|| Loaded { dataset, predictor, normalization, parameters }))
+        Ok(self.loaded.get_or_init(|| Loaded { predictor, normalization, parameters }))
     }
 
     /// Puts the results of all tasks, in their order, together and writes the run; the record comes last.
@@ -263,7 +270,7 @@ impl Job {
     /// [`Error::BadResults`] if they are not the results of this job's tasks; [`Error::Tables`] or [`Error::Storage`] if they cannot
     /// be written.
     pub fn finish(&self, results: Vec<TaskResult>) -> Result<RunRecord, Error> {
-        let loaded = self.loaded()?;
+        let (dataset, loaded) = (self.dataset()?, self.loaded()?);
         let dir = self.run_dir();
         let mut timing = Timing::default();
         let mut shards = Vec::new();
@@ -284,7 +291,7 @@ impl Job {
             });
         }
         let accuracy = if self.accuracy {
-            let (labelled, available) = accuracy::selection(&loaded.dataset, &self.split, self.limit)?;
+            let (labelled, available) = accuracy::selection(dataset, &self.split, self.limit)?;
             timing.accuracy_seconds = shards.iter().map(|shard| shard.seconds).sum();
             let counts: Vec<CountRow> = shards.iter().flat_map(Shard::count_rows).collect();
             segbench_tables::write_counts(&dir.join("counts.parquet"), &counts)?;
@@ -306,7 +313,7 @@ impl Job {
             weights: self.weights.tag.clone(),
             weights_sha256: self.weights.sha256.clone(),
             training: self.weights.training.clone(),
-            dataset: loaded.dataset.info.clone(),
+            dataset: dataset.info.clone(),
             manifest_sha256: self.manifest_sha256.clone(),
             split: self.split.clone(),
             protocol: self.protocol.clone(),

@@ -2,18 +2,24 @@
 #![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segbench_types::{Progress, Task};
 use serde::Serialize;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
 
+/// Time between two lines of progress.
+const BETWEEN_LINES: Duration = Duration::from_secs(30);
+
 /// The terminal, or whatever stdout and stderr are.
 pub(crate) struct Console {
     bars: MultiProgress,
+    /// Whether progress is told in lines because nothing can be redrawn.
+    writes_lines: bool,
     is_quiet: bool,
     is_json: bool,
     has_color: bool,
@@ -21,12 +27,14 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(global: &Global) -> Self {
-        let shows_bars = !global.quiet && !global.no_progress && std::io::stderr().is_terminal();
+        let shows_progress = !global.quiet && !global.no_progress;
+        let shows_bars = shows_progress && std::io::stderr().is_terminal();
         let target = if shows_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let has_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::io::stderr().is_terminal();
         Self {
             bars: MultiProgress::with_draw_target(target),
+            writes_lines: shows_progress && !shows_bars,
             is_quiet: global.quiet,
             is_json: global.json,
             has_color,
@@ -69,6 +77,9 @@ impl Console {
 
 impl Progress for Console {
     fn start(&self, name: &str, total: u64) -> Box<dyn Task + '_> {
+        if self.writes_lines {
+            return Box::new(Lines::new(name, total));
+        }
         let template = if total == 0 {
             "{prefix} {spinner} {pos} {elapsed} {msg}"
         } else {
@@ -84,6 +95,61 @@ impl Progress for Console {
         if !self.is_quiet {
             self.bars.suspend(|| eprintln!("{text}"));
         }
+    }
+}
+
+/// Progress where no bar can be drawn, such as the log of a cluster's job: a line now and then.
+struct Lines {
+    name: String,
+    total: u64,
+    began: Instant,
+    state: Mutex<LinesState>,
+}
+
+struct LinesState {
+    done: u64,
+    message: String,
+    written: Instant,
+}
+
+impl Lines {
+    fn new(name: &str, total: u64) -> Self {
+        let began = Instant::now();
+        let state = LinesState { done: 0, message: String::new(), written: began };
+        Self { name: name.into(), total, began, state: Mutex::new(state) }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut LinesState)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        if state.written.elapsed() < BETWEEN_LINES {
+            return;
+        }
+        state.written = Instant::now();
+        let elapsed = self.began.elapsed();
+        let mut line = format!("{}: {}", self.name, state.done);
+        if self.total > 0 {
+            line += &format!(" of {}", self.total);
+        }
+        line += &format!(" after {}", HumanDuration(elapsed));
+        if state.done > 0 && self.total > state.done {
+            let left = elapsed.mul_f64((self.total - state.done) as f64 / state.done as f64);
+            line += &format!(", {} left", HumanDuration(left));
+        }
+        if !state.message.is_empty() {
+            line += &format!(", {}", state.message);
+        }
+        eprintln!("{line}");
+    }
+}
+
+impl Task for Lines {
+    fn advance(&self, steps: u64) {
+        self.update(|state| state.done += steps);
+    }
+
+    fn message(&self, text: &str) {
+        self.update(|state| state.message = text.into());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use segbench_pipeline::config::{BenchConfig, SpeedConfig};
-use segbench_pipeline::{BenchStage, PrepareStage, Project, ReportStage, Stage as _};
+use segbench_pipeline::{BenchStage, PrepareStage, Project, ReportStage, Stage};
 use segbench_tables::leaderboard_table;
 use segbench_types::Progress as _;
 
@@ -32,18 +32,34 @@ pub(crate) fn bench(arguments: BenchArguments, global: &Global, console: &Consol
         console.note(&format!("no CUDA device: using the CPU ({} threads)", rayon::current_num_threads()));
     }
     // All weights are found before the first run begins.
-    let mut stages = Vec::new();
+    let mut stages: Vec<Box<dyn Stage>> = Vec::new();
     for model in &arguments.models {
         for (weights, dataset) in pairs(model, &arguments, &project)? {
-            stages.push(stage(model, weights, dataset, &arguments, &project)?);
+            prepare_sample(&dataset, &project, console)?;
+            stages.push(Box::new(stage(model, weights, dataset, &arguments, &project)?));
         }
     }
-    for stage in stages {
-        prepare_sample(&stage, &project, console)?;
+    if let [stage] = &stages[..] {
         let outcome = stage.run(&project, console)?;
         console.note(&format!("{}: {}", stage.name(), outcome.message()));
+        return print_report(&project, console);
     }
-    let report = ReportStage { formats: project.config.report.formats.clone() }.build(&project)?;
+    let mut is_any_done = false;
+    let finished = project.run(&stages, console, |name, outcome| match outcome {
+        Ok(outcome) => {
+            is_any_done = true;
+            console.note(&format!("{name}: {}", outcome.message()));
+        }
+        Err(err) => console.failure(&Failure::stage(name, err)),
+    });
+    if is_any_done {
+        print_report(&project, console)?;
+    }
+    Ok(finished?)
+}
+
+fn print_report(project: &Project, console: &Console) -> Result<(), Failure> {
+    let report = ReportStage { formats: project.config.report.formats.clone() }.build(project)?;
     if console.is_json() {
         console.json(&leaderboard_table(&report.rows));
     } else {
@@ -117,8 +133,8 @@ fn stage(
 }
 
 /// The sample needs no download, so a benchmark on it makes it.
-fn prepare_sample(stage: &BenchStage, project: &Project, console: &Console) -> Result<(), Failure> {
-    if stage.config.dataset == "sample" && !project.prepared("sample").join("dataset.yaml").is_file() {
+fn prepare_sample(dataset: &str, project: &Project, console: &Console) -> Result<(), Failure> {
+    if dataset == "sample" && !project.prepared("sample").join("dataset.yaml").is_file() {
         let prepare = PrepareStage { dataset: "sample".into(), config: project.dataset_config("sample") };
         console.note(prepare.run(project, console)?.message());
     }

@@ -135,3 +135,16 @@ fn speed_alone_has_latencies_and_no_score() {
     assert_eq!((&row["input_size"], &row["batch"]), (&Value::from("32x32"), &Value::from(1)));
     assert!(place.only_run().join("latency.parquet").is_file());
 }
+
+#[test]
+fn a_model_that_fails_does_not_keep_the_others_from_the_leaderboard() {
+    let place = Place::trained();
+    let weights = fs::read_dir(place.join("data/weights")).expect("weights");
+    let mut paths = weights.map(|entry| entry.expect("an entry").path());
+    let tiny = paths.find(|path| path.extension().is_some_and(|name| name == "safetensors"));
+    let tiny = tiny.expect("the weights of segformer-tiny").display().to_string();
+    let arguments = ["bench", "segformer-b0", "segformer-tiny", "--accuracy", "--weights", &tiny];
+    let ended = place.run_drawn(&arguments);
+    ended.is(8, &["the weights do not fit `segformer-b0`", "1 of 2 stages failed"]);
+    assert!(ended.stdout.contains("segformer-tiny"), "{ended:#?}");
+}

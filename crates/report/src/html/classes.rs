@@ -43,7 +43,7 @@ impl Classes {
             let best = ious.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
             let cell = |iou: &Option<f64>| {
                 let cell = HeatCell::new(*iou, fixed(iou.map(|iou| iou * 100.0), 1));
-                let is_best = scored.len() > 1 && *iou == Some(best);
+                let is_best = scored.len() > 1 && best > 0.0 && *iou == Some(best);
                 let class = match cell.class {
                     "v mid hi" if is_best => "v mid hi top",
                     "v mid" if is_best => "v mid top",
