@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use segbench_datasets::{Conversion, ConversionOptions, PreparedDataset};
+use segbench_nn::cpu::{Times, profile};
 use segbench_training::{TrainOptions, train};
 use segbench_types::{Progress, Task};
 
@@ -42,7 +44,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Conversion::plan("sample", &ConversionOptions::default(), &[], &[], root)?.run(&Lines)?;
     }
     let dataset = PreparedDataset::open(root, "sample")?;
-    let outcome = train(&options, model, &dataset, Path::new(output), !rest.is_empty(), &Lines)?;
+    let (outcome, functions) =
+        profile(|| train(&options, model, &dataset, Path::new(output), !rest.is_empty(), &Lines));
+    let outcome = outcome?;
     let timings = outcome.timings;
     let steps = (outcome.steps - outcome.resumed_from).max(1) as f64;
     println!("{outcome:#?}");
@@ -53,5 +57,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         1e3 * timings.backward / steps,
         1e3 * timings.optimizer / steps,
     );
+    // Validation's forward passes are among them.
+    let mut functions: Vec<_> = functions.into_iter().collect();
+    functions.sort_by_key(|(_, times)| std::cmp::Reverse(times.forward + times.backward));
+    let per_step = |time: Duration| 1e3 * time.as_secs_f64() / steps;
+    println!("{:<20}{:>8}{:>14}{:>14}", "per step", "calls", "forward ms", "backward ms");
+    for (name, Times { calls, forward, backward }) in functions {
+        let calls = calls as f64 / steps;
+        println!("{name:<20}{calls:>8.1}{:>14.2}{:>14.2}", per_step(forward), per_step(backward));
+    }
     Ok(())
 }

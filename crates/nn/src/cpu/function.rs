@@ -7,6 +7,7 @@ use candle_core::{
 };
 
 use super::dense::dense;
+use super::profile::{Direction, measured};
 
 /// A differentiable function of one to three f32 tensors on the CPU.
 pub trait Function: Send + Sync + 'static {
@@ -108,7 +109,7 @@ impl<F: Function> Operation<F> {
     fn forward(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
         let operands: Vec<Operand> =
             inputs.iter().map(|&(storage, layout)| Operand { storage, layout }).collect();
-        let (values, shape) = self.0.forward(&operands)?;
+        let (values, shape) = measured(F::NAME, Direction::Forward, || self.0.forward(&operands))?;
         Ok((CpuStorage::F32(values), shape))
     }
 
@@ -129,7 +130,7 @@ impl<F: Function> Operation<F> {
             result: operands[N],
             gradient: operands[N + 1],
         };
-        let mut gradients = self.0.backward(&pass)?.into_iter();
+        let mut gradients = measured(F::NAME, Direction::Backward, || self.0.backward(&pass))?.into_iter();
         let mut out = [const { None }; N];
         for ((out, input), wanted) in out.iter_mut().zip(inputs).zip(wanted) {
             let gradient = gradients.next().flatten().filter(|_| wanted);

@@ -9,6 +9,7 @@ mod dense;
 mod function;
 pub mod math;
 mod parallel;
+mod profile;
 mod simd;
 
 #[doc(hidden)]
@@ -16,4 +17,5 @@ pub use ::pulp;
 
 pub use function::{Backward, Function, Operand, apply, with_dense};
 pub use parallel::{chunk_rows, for_each_chunk, for_each_chunk2, share_chunks, sum_partials};
+pub use profile::{Times, profile};
 pub use simd::LANES;
