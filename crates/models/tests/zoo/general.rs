@@ -27,12 +27,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     for model in zoo::models().into_iter().filter(|model| model.preset() == "tiny") {
         for (variant, config) in variants(&model) {
             let name = |what: &str| format!("{what}::{}{variant}", model.name());
-            let config = [config.clone(), config.clone(), config.clone(), config];
-            let [first, second, third, fourth] = config;
+            let [first, second, third, fourth, fifth] = [(); 5].map(|()| config.clone());
             trials.push(trial(name("batch_equals_single_images"), move || batch(&model, &first)));
             trials.push(trial(name("every_parameter_gets_a_gradient"), move || gradients(&model, &second)));
             trials.push(trial(name("dropout_acts_in_training_only"), move || dropout(&model, &third)));
             trials.push(trial(name("a_wrong_input_is_explained"), move || wrong_input(&model, &fourth)));
+            trials.push(trial(name("bits_do_not_depend_on_threads"), move || threads(&model, &fifth)));
         }
     }
     trials
@@ -190,6 +190,25 @@ fn dropout(model: &Model, config: &serde_json::Value) -> Check {
         "training does not repeat itself".into()
     })?;
     ensure(run(Context::train(1, 5))? != run(Context::train(1, 6))?, || "nothing is dropped".into())
+}
+
+/// Logits and gradients have the same bits whatever the number of threads, and in every run.
+fn threads(model: &Model, config: &serde_json::Value) -> Check {
+    let images = images()?;
+    let run = |threads: usize| -> Result<Vec<Vec<f32>>, Failed> {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| {
+            let (parameters, network) = trainable(model, config)?;
+            let predicted = network.forward(&images, &Context::eval())?.logits;
+            let trained = network.forward(&images, &Context::train(2, 9))?.logits;
+            let gradients = trained.sqr()?.sum_all()?.backward()?;
+            let trainable = parameters.trainable();
+            let gradients = trainable.iter().filter_map(|(_, var)| gradients.get(var));
+            let tensors = [&predicted, &trained].into_iter().chain(gradients);
+            tensors.map(|tensor| Ok(tensor.flatten_all()?.to_vec1()?)).collect()
+        })
+    };
+    let alone = run(1)?;
+    ensure(alone.len() > 2 && alone == run(3)? && alone == run(3)?, || "the bits differ".into())
 }
 
 fn wrong_input(model: &Model, config: &serde_json::Value) -> Check {
