@@ -11,7 +11,7 @@ pub fn chunk_rows(width: usize) -> usize {
 }
 
 /// Calls `work(index, chunk)` for each `size` elements of `out`.
-pub fn for_each_chunk(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
+pub fn for_each_chunk<T: Send>(out: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     let size = size.max(1);
     if out.len() < SMALLEST_SHARED || rayon::current_num_threads() == 1 {
         out.chunks_mut(size).enumerate().for_each(|(index, chunk)| work(index, chunk));
@@ -21,15 +21,15 @@ pub fn for_each_chunk(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f
 }
 
 /// Calls `work(index, chunk)` for each `size` elements of `out`, on all threads however short `out` is.
-pub fn share_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
+pub fn share_chunks<T: Send>(out: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Send + Sync) {
     out.par_chunks_mut(size.max(1)).enumerate().for_each(|(index, chunk)| work(index, chunk));
 }
 
 /// Calls `work(index, chunk, companion)` for each `size` elements of `out` and each `companion_size` elements of `companions`.
-pub fn for_each_chunk2(
-    (out, size): (&mut [f32], usize),
-    (companions, companion_size): (&mut [f32], usize),
-    work: impl Fn(usize, &mut [f32], &mut [f32]) + Send + Sync,
+pub fn for_each_chunk2<T: Send, U: Send>(
+    (out, size): (&mut [T], usize),
+    (companions, companion_size): (&mut [U], usize),
+    work: impl Fn(usize, &mut [T], &mut [U]) + Send + Sync,
 ) {
     let (size, companion_size) = (size.max(1), companion_size.max(1));
     if out.len() < SMALLEST_SHARED || rayon::current_num_threads() == 1 {

@@ -12,8 +12,12 @@ mod kernels;
 mod matrix;
 mod noise;
 mod norm;
+mod pad;
+mod pool;
 mod portable;
+mod resample;
 mod resize;
+mod sample;
 
 pub use activation::{gelu, relu, softmax};
 pub use batch_norm::{BatchStatistics, batch_norm_eval, batch_norm_train};
@@ -21,7 +25,13 @@ pub use conv::{Conv2dOptions, conv2d};
 pub use matrix::{linear, matmul};
 pub use noise::{drop_path, dropout, dropout2d};
 pub use norm::layer_norm;
-pub use resize::resize_bilinear;
+pub use pad::{Padding, pad2d};
+pub use pool::{
+    PoolOptions, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d, max_pool2d_with_indices,
+    max_unpool2d,
+};
+pub use resize::{Interpolation, ResizeTo, resize, resize_bilinear};
+pub use sample::{GridOptions, OutsideGrid, SampleMode, grid_sample, point_sample};
 
 use candle_core::{DType, Tensor};
 

@@ -1,6 +1,6 @@
 //! Compositions of candle operations that differentiate correctly on every device.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, Result, Tensor};
 
 pub(super) fn softmax(x: &Tensor) -> Result<Tensor> {
     let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
@@ -71,26 +71,4 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Resu
         Some(bias) => y.broadcast_add(bias),
         None => Ok(y),
     }
-}
-
-/// Bilinear interpolation as two products with matrices that hold two weights per row.
-pub(super) fn resize_bilinear(
-    x: &Tensor,
-    height: usize,
-    width: usize,
-    align_corners: bool,
-) -> Result<Tensor> {
-    let (_, _, input_h, input_w) = x.dims4()?;
-    let rows = interpolation(input_h, height, align_corners, x.device())?.to_dtype(x.dtype())?;
-    let columns = interpolation(input_w, width, align_corners, x.device())?.to_dtype(x.dtype())?;
-    rows.broadcast_matmul(&x.contiguous()?.broadcast_matmul(&columns.t()?)?)
-}
-
-fn interpolation(input: usize, output: usize, align_corners: bool, device: &Device) -> Result<Tensor> {
-    let mut matrix = vec![0f32; output * input];
-    for (row, tap) in matrix.chunks_exact_mut(input).zip(super::resize::taps(input, output, align_corners)) {
-        row[tap.low] += 1.0 - tap.weight;
-        row[tap.high] += tap.weight;
-    }
-    Tensor::from_vec(matrix, (output, input), device)?.to_dtype(DType::F32)
 }

@@ -8,13 +8,13 @@ use crate::support::{assert_close, random, values};
 
 type Operation = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + Send + Sync>;
 
-struct Case {
+pub(crate) struct Case {
     name: &'static str,
     inputs: Vec<Tensor>,
     operation: Operation,
 }
 
-fn case(
+pub(crate) fn case(
     name: &'static str,
     inputs: &[&[usize]],
     operation: impl Fn(&[Tensor]) -> Result<Tensor> + Send + Sync + 'static,
@@ -24,6 +24,11 @@ fn case(
 }
 
 fn cases() -> Vec<Case> {
+    let families = [crate::pooling::cases(), crate::resizing::cases(), crate::sampling::cases()];
+    own_cases().into_iter().chain(families.into_iter().flatten()).collect()
+}
+
+fn own_cases() -> Vec<Case> {
     let patches = Conv2dOptions { stride: [4; 2], padding: [3; 2], ..Conv2dOptions::default() };
     let depthwise = Conv2dOptions { padding: [1; 2], groups: 6, ..Conv2dOptions::default() };
     vec![

@@ -3,7 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod anywhere;
+mod candle_defects;
+mod fixture;
 mod gradients;
 mod layers;
+mod oracle;
+mod pooling;
 mod reference;
+mod resizing;
+mod sampling;
 mod support;

@@ -21,7 +21,7 @@ pub(crate) fn assert_close(what: &str, got: &[f32], expected: &[f32], tolerance:
     assert_eq!(got.len(), expected.len(), "{what}");
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
         assert!(
-            (got - expected).abs() <= tolerance * (1.0 + expected.abs()),
+            got == expected || (got - expected).abs() <= tolerance * (1.0 + expected.abs()),
             "{what} [{index}]: {got}, expected {expected}"
         );
     }

@@ -3,6 +3,8 @@
 pub(super) mod depthwise;
 mod gemm;
 mod geometry;
+pub(super) mod maxima;
+pub(super) mod resample;
 pub(super) mod rows;
 pub(super) mod unfolded;
 
