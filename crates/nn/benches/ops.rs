@@ -51,8 +51,7 @@ const CASES: &[(&str, &[&[usize]], Operation)] = &[
 ];
 
 fn conv(t: &[Tensor], stride: usize, padding: usize, groups: usize) -> Result<Tensor> {
-    let options =
-        Conv2dOptions { stride: [stride; 2], padding: [padding; 2], groups, ..Conv2dOptions::default() };
+    let options = Conv2dOptions { stride: [stride; 2], groups, ..Conv2dOptions::padded(padding) };
     ops::conv2d(&t[0], &t[1], t.get(2), &options)
 }
 

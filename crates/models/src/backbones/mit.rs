@@ -166,7 +166,7 @@ impl Stage {
     ) -> Result<Self> {
         let (dim, eps) = (config.embed_dims[index], config.layer_norm_eps);
         let (size, stride) = (PATCH_SIZES[index], STRIDES[index]);
-        let options = Conv2dOptions { stride: [stride; 2], padding: [size / 2; 2], ..Default::default() };
+        let options = Conv2dOptions { stride: [stride; 2], ..Conv2dOptions::padded(size / 2) };
         let embedding = vb.pp(format!("patch_embeddings.{index}"));
         let blocks = (0..config.depths[index]).map(|block| {
             Block::new(
@@ -297,7 +297,7 @@ impl MixFfn {
     fn new(config: &Config, stage: usize, vb: &VarBuilder) -> Result<Self> {
         let dim = config.embed_dims[stage];
         let hidden = dim * config.mlp_ratios[stage];
-        let options = Conv2dOptions { padding: [1; 2], groups: hidden, ..Default::default() };
+        let options = Conv2dOptions { groups: hidden, ..Conv2dOptions::padded(1) };
         Ok(Self {
             dense1: Linear::new(dim, hidden, LinearConfig::default(), vb.pp("dense1"))?,
             depthwise: Conv2d::new(hidden, hidden, [3; 2], with(options), vb.pp("dwconv.dwconv"))?,

@@ -5,12 +5,17 @@
 
 mod batch_norm;
 mod conv;
+mod conv_transpose;
 mod dropout;
 mod layer_norm;
 mod linear;
 
 pub use batch_norm::{BatchNorm2d, BatchNormConfig};
-pub use conv::{Conv2d, Conv2dConfig};
+pub use conv::{Conv, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvConfig};
+pub use conv_transpose::{
+    ConvTranspose, ConvTranspose2d, ConvTranspose2dConfig, ConvTranspose3d, ConvTranspose3dConfig,
+    ConvTransposeConfig,
+};
 pub use dropout::{DropPath, Dropout, Dropout2d};
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, LinearConfig};

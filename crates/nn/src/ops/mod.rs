@@ -8,6 +8,7 @@
 mod activation;
 mod batch_norm;
 mod conv;
+mod conv_transpose;
 mod kernels;
 mod matrix;
 mod noise;
@@ -18,10 +19,14 @@ mod portable;
 mod resample;
 mod resize;
 mod sample;
+mod unfold;
 
 pub use activation::{gelu, relu, softmax};
 pub use batch_norm::{BatchStatistics, batch_norm_eval, batch_norm_train};
-pub use conv::{Conv2dOptions, conv2d};
+pub use conv::{Conv2dOptions, Conv3dOptions, ConvOptions, conv2d, conv3d};
+pub use conv_transpose::{
+    ConvTranspose2dOptions, ConvTranspose3dOptions, ConvTransposeOptions, conv_transpose2d, conv_transpose3d,
+};
 pub use matrix::{linear, matmul};
 pub use noise::{drop_path, dropout, dropout2d};
 pub use norm::layer_norm;
@@ -32,6 +37,10 @@ pub use pool::{
 };
 pub use resize::{Interpolation, ResizeTo, resize, resize_bilinear};
 pub use sample::{GridOptions, OutsideGrid, SampleMode, grid_sample, point_sample};
+pub use unfold::{fold, unfold};
+
+pub(crate) use conv::convolve;
+pub(crate) use conv_transpose::convolve_transposed;
 
 use candle_core::{DType, Tensor};
 

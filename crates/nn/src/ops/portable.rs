@@ -36,35 +36,6 @@ pub(super) fn batch_norm(
     x.broadcast_mul(&column(&scale)?)?.broadcast_add(&column(&shift)?)
 }
 
-pub(super) fn conv2d(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    options: &super::Conv2dOptions,
-) -> Result<Tensor> {
-    let [[stride_h, stride_w], [pad_h, pad_w], [dilation_h, dilation_w]] =
-        [options.stride, options.padding, options.dilation];
-    if stride_h != stride_w || dilation_h != dilation_w {
-        candle_core::bail!(
-            "different strides or dilations in height and width are available on the CPU only"
-        );
-    }
-    let padded = x.pad_with_zeros(2, pad_h, pad_h)?.pad_with_zeros(3, pad_w, pad_w)?;
-    // candle finds the gradient's size only where height and width leave the same remainder: drop what no window reaches.
-    let (_, _, kernel_h, kernel_w) = weight.dims4()?;
-    let reached = |size: usize, kernel: usize| {
-        let span = dilation_h * (kernel - 1) + 1;
-        (size.saturating_sub(span)) / stride_h * stride_h + span
-    };
-    let (_, _, height, width) = padded.dims4()?;
-    let padded = padded.narrow(2, 0, reached(height, kernel_h))?.narrow(3, 0, reached(width, kernel_w))?;
-    let y = padded.contiguous()?.conv2d(weight, 0, stride_h, dilation_h, options.groups)?;
-    match bias {
-        Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
-        None => Ok(y),
-    }
-}
-
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let y = x.matmul(&weight.t()?)?;
     match bias {

@@ -1,7 +1,7 @@
 //! What must not change a result: the number of threads, and whether the fused functions or their portable twins compute.
 
 use candle_core::{DType, Tensor, Var};
-use segbench_nn::ops::{self, Conv2dOptions};
+use segbench_nn::ops::{self, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions};
 use segbench_nn::{Context, Result};
 
 use crate::support::{assert_close, random, values};
@@ -29,8 +29,8 @@ fn cases() -> Vec<Case> {
 }
 
 fn own_cases() -> Vec<Case> {
-    let patches = Conv2dOptions { stride: [4; 2], padding: [3; 2], ..Conv2dOptions::default() };
-    let depthwise = Conv2dOptions { padding: [1; 2], groups: 6, ..Conv2dOptions::default() };
+    let patches = Conv2dOptions { stride: [4; 2], ..Conv2dOptions::padded(3) };
+    let depthwise = Conv2dOptions { groups: 6, ..Conv2dOptions::padded(1) };
     vec![
         case("conv", &[&[3, 3, 61, 82], &[33, 3, 7, 7], &[33]], move |t| {
             ops::conv2d(&t[0], &t[1], Some(&t[2]), &patches)
@@ -40,18 +40,59 @@ fn own_cases() -> Vec<Case> {
         }),
         // Windows for more than one band of output rows, and more images than pieces that are added up.
         case("bands", &[&[2, 24, 61, 82], &[5, 24, 3, 3], &[5]], move |t| {
-            ops::conv2d(
-                &t[0],
-                &t[1],
-                Some(&t[2]),
-                &Conv2dOptions { padding: [1; 2], ..Conv2dOptions::default() },
-            )
+            ops::conv2d(&t[0], &t[1], Some(&t[2]), &Conv2dOptions::padded(1))
         }),
         case("many images", &[&[17, 4, 9, 11], &[6, 2, 3, 3]], move |t| {
             ops::conv2d(&t[0], &t[1], None, &Conv2dOptions { groups: 2, ..Conv2dOptions::default() })
         }),
         case("depthwise", &[&[3, 6, 45, 37], &[6, 1, 3, 3], &[6]], move |t| {
             ops::conv2d(&t[0], &t[1], Some(&t[2]), &depthwise)
+        }),
+        case("depthwise, strides and two filters", &[&[3, 6, 45, 37], &[12, 1, 3, 5], &[12]], |t| {
+            let options =
+                Conv2dOptions { stride: [2, 3], dilation: [3, 1], groups: 6, ..Conv2dOptions::padded(2) };
+            ops::conv2d(&t[0], &t[1], Some(&t[2]), &options)
+        }),
+        case("different strides and sides", &[&[2, 4, 33, 20], &[6, 2, 3, 5], &[6]], |t| {
+            let options =
+                Conv2dOptions { stride: [3, 2], padding: [[0, 2], [9, 1]], dilation: [1, 2], groups: 2 };
+            ops::conv2d(&t[0], &t[1], Some(&t[2]), &options)
+        }),
+        case("volumes", &[&[2, 3, 13, 17, 22], &[4, 3, 5, 5, 5], &[4]], |t| {
+            ops::conv3d(&t[0], &t[1], Some(&t[2]), &Conv3dOptions::padded(2))
+        }),
+        case("transposed", &[&[3, 6, 31, 22], &[6, 4, 4, 4], &[8]], |t| {
+            let options =
+                ConvTranspose2dOptions { stride: [2; 2], groups: 2, ..ConvTranspose2dOptions::padded(1) };
+            ops::conv_transpose2d(&t[0], &t[1], Some(&t[2]), &options)
+        }),
+        case("transposed depthwise", &[&[1, 16, 31, 22], &[16, 1, 4, 4]], |t| {
+            let options =
+                ConvTranspose2dOptions { stride: [2; 2], groups: 16, ..ConvTranspose2dOptions::padded(1) };
+            ops::conv_transpose2d(&t[0], &t[1], None, &options)
+        }),
+        case("transposed with a rest", &[&[1, 3, 9, 5], &[3, 2, 3, 3], &[2]], |t| {
+            let options = ConvTranspose2dOptions {
+                stride: [2, 3],
+                padding: [[4, 0], [1, 2]],
+                output_padding: [1, 2],
+                dilation: [1, 4],
+                groups: 1,
+            };
+            ops::conv_transpose2d(&t[0], &t[1], Some(&t[2]), &options)
+        }),
+        case("transposed volumes", &[&[2, 5, 7, 9, 10], &[5, 3, 2, 2, 2], &[3]], |t| {
+            let options = ConvTranspose3dOptions { stride: [2; 3], ..ConvTranspose3dOptions::default() };
+            ops::conv_transpose3d(&t[0], &t[1], Some(&t[2]), &options)
+        }),
+        case("unfold", &[&[2, 6, 45, 37]], |t| ops::unfold(&t[0], [3, 5], &Conv2dOptions::padded(2))),
+        case("fold", &[&[2, 90, 1665]], |t| {
+            ops::fold(
+                &t[0],
+                [45, 37],
+                [3, 5],
+                &Conv2dOptions { padding: [[1; 2], [2; 2]], ..Conv2dOptions::default() },
+            )
         }),
         case("linear", &[&[2, 1100, 33], &[17, 33], &[17]], |t| ops::linear(&t[0], &t[1], Some(&t[2]))),
         case("matmul", &[&[3, 65, 33], &[3, 33, 70]], |t| ops::matmul(&t[0], &t[1], &Context::eval())),

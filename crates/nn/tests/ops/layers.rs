@@ -92,7 +92,7 @@ fn multiply_adds_are_those_of_the_formulas() {
     let ctx = Context::eval();
     Linear::new(3, 5, LinearConfig::default(), vb.pp("a")).unwrap().forward(&ones(&[2, 7, 3]), &ctx).unwrap();
     assert_eq!(ctx.macs(), 2 * 7 * 3 * 5);
-    let options = Conv2dOptions { stride: [2; 2], padding: [1; 2], groups: 2, ..Conv2dOptions::default() };
+    let options = Conv2dOptions { stride: [2; 2], groups: 2, ..Conv2dOptions::padded(1) };
     let config = Conv2dConfig { options, ..Conv2dConfig::default() };
     let conv = Conv2d::new(4, 6, [3, 3], config, vb.pp("b")).unwrap();
     let ctx = Context::eval();

@@ -4,6 +4,10 @@
 
 mod anywhere;
 mod candle_defects;
+mod conv;
+mod conv3d;
+mod conv_transpose;
+mod convolution;
 mod fixture;
 mod gradients;
 mod layers;
@@ -13,3 +17,4 @@ mod reference;
 mod resizing;
 mod sampling;
 mod support;
+mod unfold;

@@ -13,19 +13,27 @@ use segbench_nn::{Context, Result};
 /// Differences of a few units in the last place, in sums of up to some hundred products.
 const TOLERANCE: f32 = 2e-5;
 
-struct Reference(HashMap<String, Tensor>);
+pub(crate) struct Reference(HashMap<String, Tensor>);
 
 impl Reference {
     fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.safetensors");
+        Self::open("ops.safetensors")
+    }
+
+    pub(crate) fn open(file: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(file);
         Self(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> &Tensor {
+        &self.0[name]
     }
 
     fn inputs(&self, case: &str) -> Vec<Tensor> {
         (0..).map_while(|number| self.0.get(&format!("{case}.in{number}")).cloned()).collect()
     }
 
-    fn check(&self, case: &str, function: impl Fn(&[Tensor]) -> Result<Tensor>) {
+    pub(crate) fn check(&self, case: &str, function: impl Fn(&[Tensor]) -> Result<Tensor>) {
         let vars: Vec<Var> = self.inputs(case).iter().map(|input| Var::from_tensor(input).unwrap()).collect();
         assert!(!vars.is_empty(), "{case} is not in the fixture");
         let inputs: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
@@ -44,7 +52,7 @@ impl Reference {
 }
 
 fn options(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dOptions {
-    Conv2dOptions { stride: [stride; 2], padding: [padding; 2], dilation: [dilation; 2], groups }
+    Conv2dOptions { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [dilation; 2], groups }
 }
 
 #[test]

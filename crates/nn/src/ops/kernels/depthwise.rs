@@ -1,18 +1,21 @@
-//! Convolution with one filter for each channel.
+//! Convolution with filters that see one channel each.
 //!
-//! A map is copied into a frame of zeros. In it a tap is a fixed distance, so that the whole map is one long row: its result is a
-//! sum of shifted copies, computed for all columns of the frame, of which those beside the output are dropped. Strides are
-//! served by computing every position and keeping some.
+//! A map is copied into a frame of zeros, in which a tap is a fixed distance, so that the whole map is one long row: its result
+//! is a sum of shifted copies, computed for all columns of the frame, of which those beside the output are dropped. With a stride
+//! the frame has one plane for each remainder that a tap's place leaves (its phase), so that taps are fixed distances again.
 
 use super::geometry::Geometry;
-use crate::cpu::LANES;
-use crate::cpu::{for_each_chunk, for_each_chunk2, sum_partials};
+use super::windows::{add_every, take_every};
+use crate::cpu::math::long_dot;
+use crate::cpu::{LANES, for_each_chunk, share_chunks, sum_partials};
 use crate::vectorized;
 
 /// Maps in one piece of work, which shares scratch memory.
 const MAPS: usize = 8;
 /// Elements of the result that are kept in registers over all taps.
 const BLOCK: usize = 4 * LANES;
+/// Elements that are multiplied by all taps before the next: they stay in the first cache.
+const SPAN: usize = 2048;
 
 /// The result of the convolution.
 pub(in crate::ops) fn forward(
@@ -22,146 +25,199 @@ pub(in crate::ops) fn forward(
     bias: Option<&[f32]>,
 ) -> Vec<f32> {
     let frame = Frame::of(geometry);
-    let (plane, plane_out) = (geometry.input_plane(), geometry.output_plane());
-    let mut y = vec![0.0; geometry.batch * geometry.channels * plane_out];
+    let (plane, plane_out, taps) = (geometry.input_plane(), geometry.output_plane(), geometry.taps());
+    let filters = geometry.outputs / geometry.channels;
+    let mut y = vec![0.0; geometry.batch * geometry.outputs * plane_out];
     for_each_chunk(&mut y, MAPS * plane_out, |index, chunk| {
-        let (mut framed, mut full) = (vec![0.0; frame.size], vec![0.0; frame.positions]);
+        let (mut framed, mut full) = (vec![0.0; frame.size()], vec![0.0; frame.positions]);
         for (map, y) in chunk.chunks_exact_mut(plane_out).enumerate() {
             let map = index * MAPS + map;
-            let channel = map % geometry.channels;
-            frame.enter(&x[map * plane..][..plane], &mut framed);
-            let start = bias.map_or(0.0, |bias| bias[channel]);
-            correlate(&framed, &frame.offsets, filter(geometry, weight, channel), start, &mut full);
+            let output = map % geometry.outputs;
+            frame.enter(&x[map / filters * plane..][..plane], &mut framed);
+            full.fill(bias.map_or(0.0, |bias| bias[output]));
+            correlate(&framed, &frame.offsets, &weight[output * taps..][..taps], &mut full);
             frame.keep(&full, y);
         }
     });
     y
 }
 
-/// The gradients of the input and of the weight.
-pub(in crate::ops) fn backward(
+/// The gradient of the input, to which `bias` is added: without it the gradient of a convolution, with it the result of a
+/// transposed convolution.
+pub(in crate::ops) fn input_gradient(
     geometry: &Geometry,
-    x: &[f32],
     weight: &[f32],
     grad: &[f32],
-) -> (Vec<f32>, Vec<f32>) {
+    bias: Option<&[f32]>,
+) -> Vec<f32> {
     let frame = Frame::of(geometry);
     let (plane, plane_out, taps) = (geometry.input_plane(), geometry.output_plane(), geometry.taps());
-    // The gradient of the result lies behind as many zeros as the farthest tap reaches, and taps reach backwards.
-    let reach = frame.offsets.last().copied().unwrap_or(0);
-    let backwards: Vec<usize> = frame.offsets.iter().map(|offset| reach - offset).collect();
-
-    let mut x_grad = vec![0.0; x.len()];
-    let mut partials = vec![0.0; geometry.batch * geometry.channels * taps];
-    for_each_chunk2((&mut x_grad, MAPS * plane), (&mut partials, MAPS * taps), |index, chunk, sums| {
-        let (mut framed, mut full) = (vec![0.0; frame.size], vec![0.0; frame.size]);
-        let mut spread = vec![0.0; reach + frame.size];
-        for (map, (x_grad, sums)) in
-            chunk.chunks_exact_mut(plane).zip(sums.chunks_exact_mut(taps)).enumerate()
-        {
+    let filters = geometry.outputs / geometry.channels;
+    let far = frame.phases.iter().flat_map(|phase| &phase.taps).map(|(_, offset)| *offset).max().unwrap_or(0);
+    let mut x_grad = vec![0.0; geometry.batch * geometry.channels * plane];
+    for_each_chunk(&mut x_grad, MAPS * plane, |index, chunk| {
+        // The gradient of the result lies behind as many zeros as the farthest tap reaches, and taps reach backwards.
+        let mut spread = vec![0.0; far + frame.plane];
+        let mut full = vec![0.0; frame.plane];
+        for (map, x_grad) in chunk.chunks_exact_mut(plane).enumerate() {
             let map = index * MAPS + map;
-            frame.enter(&x[map * plane..][..plane], &mut framed);
-            frame.spread(&grad[map * plane_out..][..plane_out], &mut spread[reach..]);
-            products(&spread[reach..][..frame.positions], &framed, &frame.offsets, sums);
-            correlate(&spread, &backwards, filter(geometry, weight, map % geometry.channels), 0.0, &mut full);
-            frame.leave(&full, x_grad);
+            let channel = map % geometry.channels;
+            x_grad.fill(bias.map_or(0.0, |bias| bias[channel]));
+            for filter in 0..filters {
+                let grad = &grad[(map * filters + filter) * plane_out..][..plane_out];
+                frame.spread(grad, &mut spread[far..]);
+                let weight = &weight[(channel * filters + filter) * taps..][..taps];
+                for phase in &frame.phases {
+                    let backwards: Vec<usize> = phase.taps.iter().map(|(_, offset)| far - offset).collect();
+                    let weight: Vec<f32> = phase.taps.iter().map(|(tap, _)| weight[*tap]).collect();
+                    full.fill(0.0);
+                    correlate(&spread, &backwards, &weight, &mut full);
+                    frame.leave(phase, &full, x_grad);
+                }
+            }
         }
     });
-    (x_grad, sum_partials(&partials, geometry.channels * taps))
+    x_grad
 }
 
-fn filter<'a>(geometry: &Geometry, weight: &'a [f32], channel: usize) -> &'a [f32] {
-    &weight[channel * geometry.taps()..][..geometry.taps()]
+/// The gradient of the weight.
+pub(in crate::ops) fn weight_gradient(geometry: &Geometry, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    let frame = Frame::of(geometry);
+    let (plane, plane_out, taps) = (geometry.input_plane(), geometry.output_plane(), geometry.taps());
+    let filters = geometry.outputs / geometry.channels;
+    let mut partials = vec![0.0; geometry.batch * geometry.outputs * taps];
+    share_chunks(&mut partials, MAPS * taps, |index, chunk| {
+        let (mut framed, mut spread) = (vec![0.0; frame.size()], vec![0.0; frame.positions]);
+        for (map, sums) in chunk.chunks_exact_mut(taps).enumerate() {
+            let map = index * MAPS + map;
+            frame.enter(&x[map / filters * plane..][..plane], &mut framed);
+            frame.spread(&grad[map * plane_out..][..plane_out], &mut spread);
+            products(&spread, &framed, &frame.offsets, sums);
+        }
+    });
+    sum_partials(&partials, geometry.outputs * taps)
 }
 
-/// A map with its padding.
-struct Frame {
-    input: [usize; 2],
-    padding: [usize; 2],
-    output: [usize; 2],
-    stride: [usize; 2],
-    /// Columns of the frame.
-    width: usize,
-    /// Elements of the frame.
-    size: usize,
+/// A map with its padding, in planes of one phase each.
+struct Frame<'a> {
+    geometry: &'a Geometry,
+    phases: Vec<Phase>,
+    /// Rows and columns of a plane.
+    rows: usize,
+    columns: usize,
+    /// Elements of a plane.
+    plane: usize,
     /// Elements from the first position of the window to the last.
     positions: usize,
-    /// How far each tap lies from the first.
+    /// How far each tap lies from the first position.
     offsets: Vec<usize>,
 }
 
-impl Frame {
-    fn of(geometry: &Geometry) -> Self {
-        let (options, [kernel_h, kernel_w]) = (geometry.options, geometry.kernel);
-        let [height, width] = [0, 1].map(|axis| geometry.input[axis] + 2 * options.padding[axis]);
-        let places = (0..kernel_h).flat_map(|y| (0..kernel_w).map(move |x| (y, x)));
-        let offsets: Vec<usize> =
-            places.map(|(y, x)| y * options.dilation[0] * width + x * options.dilation[1]).collect();
-        let size = height * width;
-        let positions = size - offsets.last().copied().unwrap_or(0);
-        let Geometry { input, output, .. } = *geometry;
-        Self {
-            input,
-            padding: options.padding,
-            output,
-            stride: options.stride,
-            width,
-            size,
-            positions,
-            offsets,
+/// The elements whose places leave one remainder in each axis.
+struct Phase {
+    remainder: [usize; 3],
+    /// The taps that meet them: number and distance in the plane.
+    taps: Vec<(usize, usize)>,
+}
+
+impl<'a> Frame<'a> {
+    fn of(geometry: &'a Geometry) -> Self {
+        let Geometry { stride, dilation, output, .. } = *geometry;
+        let reach = geometry.reach();
+        let [depth, rows, columns] = [0, 1, 2].map(|axis| reach[axis].div_ceil(stride[axis]));
+        let plane = depth * rows * columns;
+        let mut phases: Vec<Phase> = Vec::new();
+        let mut offsets = Vec::new();
+        for tap in 0..geometry.taps() {
+            let steps = geometry.tap(tap);
+            let place = [0, 1, 2].map(|axis| steps[axis] * dilation[axis]);
+            let remainder = [0, 1, 2].map(|axis| place[axis] % stride[axis]);
+            let [z, y, x] = [0, 1, 2].map(|axis| place[axis] / stride[axis]);
+            let offset = (z * rows + y) * columns + x;
+            let known = phases.iter().position(|phase| phase.remainder == remainder);
+            let phase = known.unwrap_or(phases.len());
+            if known.is_none() {
+                phases.push(Phase { remainder, taps: Vec::new() });
+            }
+            phases[phase].taps.push((tap, offset));
+            offsets.push(phase * plane + offset);
         }
+        let positions = ((output[0] - 1) * rows + output[1] - 1) * columns + output[2];
+        Self { geometry, phases, rows, columns, plane, positions, offsets }
     }
 
-    /// The inner rows of the frame.
-    fn inner(&self, row: usize) -> std::ops::Range<usize> {
-        let start = (row + self.padding[0]) * self.width + self.padding[1];
-        start..start + self.input[1]
+    /// Elements of all planes.
+    fn size(&self) -> usize {
+        self.phases.len() * self.plane
     }
 
+    /// For each row of the input that a phase meets: where it begins in the plane, which elements of it and of the plane's row
+    /// meet, and where the first lies in the input.
+    fn rows_of(&self, phase: &Phase) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+        let Geometry { input, stride, padding, .. } = *self.geometry;
+        let remainder = phase.remainder;
+        let along = move |axis: usize, places: usize| {
+            let first = padding[axis].saturating_sub(remainder[axis]).div_ceil(stride[axis]);
+            let end = (input[axis] + padding[axis]).saturating_sub(remainder[axis]).div_ceil(stride[axis]);
+            first..end.min(places).max(first)
+        };
+        let source = move |axis: usize, place: usize| place * stride[axis] + remainder[axis] - padding[axis];
+        let (rows, columns) = (self.rows, self.columns);
+        let across = along(2, columns);
+        let planes = along(0, self.plane / (rows * columns));
+        planes.flat_map(move |z| along(1, rows).map(move |y| (z, y))).filter_map(move |(z, y)| {
+            let start = (z * rows + y) * columns;
+            let at = (source(0, z) * input[1] + source(1, y)) * input[2];
+            let inside = start + across.start..start + across.end;
+            (!inside.is_empty()).then(|| (inside, at + source(2, across.start)))
+        })
+    }
+
+    /// Copies a map into the frame; what lies around it keeps its zeros.
     fn enter(&self, map: &[f32], framed: &mut [f32]) {
-        for (row, from) in map.chunks_exact(self.input[1]).enumerate() {
-            framed[self.inner(row)].copy_from_slice(from);
+        for (phase, plane) in self.phases.iter().zip(framed.chunks_exact_mut(self.plane)) {
+            for (inside, at) in self.rows_of(phase) {
+                take_every(&map[at..], self.geometry.stride[2], &mut plane[inside]);
+            }
         }
     }
 
-    fn leave(&self, framed: &[f32], map: &mut [f32]) {
-        for (row, to) in map.chunks_exact_mut(self.input[1]).enumerate() {
-            to.copy_from_slice(&framed[self.inner(row)]);
+    /// Adds a plane to the elements of a map that lie in it.
+    fn leave(&self, phase: &Phase, plane: &[f32], map: &mut [f32]) {
+        for (inside, at) in self.rows_of(phase) {
+            add_every(&plane[inside], self.geometry.stride[2], &mut map[at..]);
         }
     }
 
-    /// Keeps the positions that the window stops at.
+    /// Where the rows of the output begin in a plane.
+    fn output_rows(&self) -> impl Iterator<Item = usize> {
+        let ([depth, height, _], rows, columns) = (self.geometry.output, self.rows, self.columns);
+        (0..depth * height).map(move |row| (row / height * rows + row % height) * columns)
+    }
+
+    /// Keeps the columns of the output.
     fn keep(&self, full: &[f32], map: &mut [f32]) {
-        for (row, to) in map.chunks_exact_mut(self.output[1]).enumerate() {
-            let from = &full[row * self.stride[0] * self.width..];
-            if self.stride[1] == 1 {
-                to.copy_from_slice(&from[..to.len()]);
-            } else {
-                to.iter_mut().zip(from.iter().step_by(self.stride[1])).for_each(|(to, from)| *to = *from);
-            }
+        for (start, to) in self.output_rows().zip(map.chunks_exact_mut(self.geometry.output[2])) {
+            to.copy_from_slice(&full[start..][..to.len()]);
         }
     }
 
-    /// Puts values to the positions that the window stops at; the others keep their zeros.
+    /// Puts the columns of the output to their places; the others keep their zeros.
     fn spread(&self, map: &[f32], full: &mut [f32]) {
-        for (row, from) in map.chunks_exact(self.output[1]).enumerate() {
-            let to = &mut full[row * self.stride[0] * self.width..];
-            if self.stride[1] == 1 {
-                to[..from.len()].copy_from_slice(from);
-            } else {
-                to.iter_mut().step_by(self.stride[1]).zip(from).for_each(|(to, from)| *to = *from);
-            }
+        for (start, from) in self.output_rows().zip(map.chunks_exact(self.geometry.output[2])) {
+            full[start..][..from.len()].copy_from_slice(from);
         }
     }
 }
 
 vectorized! {
-    /// `out[i] = start + Σ weight[t] · x[i + offsets[t]]`.
-    fn correlate<'a>(x: &'a [f32], offsets: &'a [usize], weight: &'a [f32], start: f32, out: &'a mut [f32]) {
+    /// `out[i] += Σ weight[t] · x[i + offsets[t]]`.
+    fn correlate<'a>(x: &'a [f32], offsets: &'a [usize], weight: &'a [f32], out: &'a mut [f32]) {
         let mut blocks = out.chunks_exact_mut(BLOCK);
         let mut place = 0;
         for block in &mut blocks {
-            let mut sums = [start; BLOCK];
+            let mut sums = [0.0; BLOCK];
+            sums.copy_from_slice(block);
             for (offset, weight) in offsets.iter().zip(weight) {
                 let x = &x[place + offset..][..BLOCK];
                 for (sum, x) in sums.iter_mut().zip(x) {
@@ -172,7 +228,6 @@ vectorized! {
             place += BLOCK;
         }
         let rest = blocks.into_remainder();
-        rest.fill(start);
         for (offset, weight) in offsets.iter().zip(weight) {
             let x = &x[place + offset..][..rest.len()];
             for (sum, x) in rest.iter_mut().zip(x) {
@@ -181,10 +236,12 @@ vectorized! {
         }
     }
 
-    /// `sums[t] = Σ grad[i] · x[i + offsets[t]]`.
+    /// `sums[t] += Σ grad[i] · x[i + offsets[t]]`.
     fn products<'a>(grad: &'a [f32], x: &'a [f32], offsets: &'a [usize], sums: &'a mut [f32]) {
-        for (offset, sum) in offsets.iter().zip(sums) {
-            *sum = crate::cpu::math::long_dot(grad, &x[*offset..]);
+        for (index, grad) in grad.chunks(SPAN).enumerate() {
+            for (offset, sum) in offsets.iter().zip(sums.iter_mut()) {
+                *sum += long_dot(grad, &x[index * SPAN + offset..]);
+            }
         }
     }
 }

@@ -7,6 +7,8 @@ pub(super) mod maxima;
 pub(super) mod resample;
 pub(super) mod rows;
 pub(super) mod unfolded;
+mod windows;
 
 pub(super) use gemm::{Matrix, MatrixMut, gemm, gemm_tall};
-pub(super) use geometry::Geometry;
+pub(super) use geometry::{Geometry, with_depth};
+pub(super) use windows::Windows;
