@@ -118,44 +118,45 @@ impl GridOptions {
     }
 }
 
-/// A neighbor of a point: its place in the plane, its weight, and the change of the weight with the point's coordinates.
+/// The neighbors of a point: their places in the plane and their weights. Those beyond the map have weight zero and stand for the
+/// first pixel.
 #[derive(Clone, Copy, Default)]
-struct Neighbor {
-    pixel: usize,
-    weight: f32,
-    slope: [f32; 2],
+struct Neighbors {
+    pixels: [u32; 4],
+    weights: [f32; 4],
 }
 
-/// The neighbors of a point on the map; those beyond it have weight and slopes zero and stand for the first pixel.
-fn neighbors(options: &GridOptions, point: &[f32], height: usize, width: usize) -> [Neighbor; 4] {
+/// The changes of the neighbors' weights with the point's coordinates.
+type Slopes = [[f32; 2]; 4];
+
+fn neighbors(options: &GridOptions, point: &[f32], height: usize, width: usize) -> (Neighbors, Slopes) {
     let (x, y) = (options.place(point[0], width), options.place(point[1], height));
     let pixel = |column: f32, row: f32| {
         let inside = column >= 0.0 && row >= 0.0 && column < width as f32 && row < height as f32;
-        inside.then(|| row as usize * width + column as usize)
+        inside.then(|| (row as usize * width + column as usize) as u32)
     };
-    let mut out = [Neighbor::default(); 4];
+    let (mut out, mut slopes) = (Neighbors::default(), Slopes::default());
     match options.mode {
         SampleMode::Nearest => {
             if let Some(pixel) = pixel(x.at.round_ties_even(), y.at.round_ties_even()) {
-                out[0] = Neighbor { pixel, weight: 1.0, slope: [0.0; 2] };
+                (out.pixels[0], out.weights[0]) = (pixel, 1.0);
             }
         }
         SampleMode::Bilinear => {
             let (left, top) = (x.at.floor(), y.at.floor());
-            let (right_share, lower_share) = (x.at - left, y.at - top);
-            for (number, out) in out.iter_mut().enumerate() {
-                let (step_x, step_y) = ((number % 2) as f32, (number / 2) as f32);
-                let Some(pixel) = pixel(left + step_x, top + step_y) else { continue };
-                let share =
-                    |step: f32, share: f32| if step == 1.0 { (share, 1.0) } else { (1.0 - share, -1.0) };
-                let ((share_x, sign_x), (share_y, sign_y)) =
-                    (share(step_x, right_share), share(step_y, lower_share));
-                let slope = [sign_x * share_y * x.slope, sign_y * share_x * y.slope];
-                *out = Neighbor { pixel, weight: share_x * share_y, slope };
+            // The share of the first and of the second neighbor along an axis, and the sign of its change.
+            let shares = |share: f32| [(1.0 - share, -1.0), (share, 1.0)];
+            let (shares_x, shares_y) = (shares(x.at - left), shares(y.at - top));
+            for number in 0..4 {
+                let (step_x, step_y) = (number % 2, number / 2);
+                let Some(pixel) = pixel(left + step_x as f32, top + step_y as f32) else { continue };
+                let ((share_x, sign_x), (share_y, sign_y)) = (shares_x[step_x], shares_y[step_y]);
+                (out.pixels[number], out.weights[number]) = (pixel, share_x * share_y);
+                slopes[number] = [sign_x * share_y * x.slope, sign_y * share_x * y.slope];
             }
         }
     }
-    out
+    (out, slopes)
 }
 
 struct Sample(GridOptions);
@@ -185,12 +186,36 @@ impl Sizes {
 
 impl Sample {
     /// The neighbors of every point of every image.
-    fn neighbors(&self, sizes: &Sizes, grid: &[f32]) -> Vec<[Neighbor; 4]> {
-        let mut out = vec![[Neighbor::default(); 4]; grid.len() / 2];
+    fn neighbors(&self, sizes: &Sizes, grid: &[f32]) -> Vec<Neighbors> {
+        let mut out = vec![Neighbors::default(); grid.len() / 2];
         for_each_chunk(&mut out, POINTS, |index, out| {
             let grid = &grid[2 * index * POINTS..][..2 * out.len()];
             for (out, point) in out.iter_mut().zip(grid.chunks_exact(2)) {
-                *out = neighbors(&self.0, point, sizes.height, sizes.width);
+                *out = neighbors(&self.0, point, sizes.height, sizes.width).0;
+            }
+        });
+        out
+    }
+
+    /// The sum over the channels, in their order, for every point.
+    fn grid_gradient(&self, sizes: &Sizes, x: &[f32], grid: &[f32], grad: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; grid.len()];
+        for_each_chunk(&mut out, 2 * POINTS, |index, out| {
+            for (number, out) in out.chunks_exact_mut(2).enumerate() {
+                let point = index * POINTS + number;
+                let (image, place) = (point / sizes.points, point % sizes.points);
+                let (neighbors, slopes) =
+                    neighbors(&self.0, &grid[2 * point..2 * point + 2], sizes.height, sizes.width);
+                for plane in image * sizes.channels..(image + 1) * sizes.channels {
+                    let grad = grad[plane * sizes.points + place];
+                    let x = &x[plane * sizes.plane()..][..sizes.plane()];
+                    let known = neighbors.pixels.iter().zip(slopes).filter(|(_, slope)| *slope != [0.0; 2]);
+                    for (pixel, slope) in known {
+                        let passed = grad * x[*pixel as usize];
+                        out[0] = passed.mul_add(slope[0], out[0]);
+                        out[1] = passed.mul_add(slope[1], out[1]);
+                    }
+                }
             }
         });
         out
@@ -213,10 +238,12 @@ impl Function for Sample {
             let x = &x[index * plane..][..plane];
             let neighbors = &neighbors[index / sizes.channels * sizes.points..];
             for (y, neighbors) in y.iter_mut().zip(neighbors) {
-                *y = neighbors
-                    .iter()
-                    .filter(|neighbor| neighbor.weight != 0.0)
-                    .fold(0.0, |sum, neighbor| x[neighbor.pixel].mul_add(neighbor.weight, sum));
+                let weighted = |tap: usize| {
+                    let value = x[neighbors.pixels[tap] as usize] * neighbors.weights[tap];
+                    // What is not a number has to stay away from points that do not touch it.
+                    if neighbors.weights[tap] == 0.0 { 0.0 } else { value }
+                };
+                *y = (weighted(0) + weighted(1)) + (weighted(2) + weighted(3));
             }
         });
         let dims = [inputs[0].dims(), inputs[1].dims()];
@@ -227,41 +254,22 @@ impl Function for Sample {
         let sizes = Sizes::of(pass.inputs[0].dims(), pass.inputs[1].dims())?;
         let (x, grid) = (pass.inputs[0].dense()?, pass.inputs[1].dense()?);
         let grad = pass.gradient.dense()?;
-        let neighbors = self.neighbors(&sizes, &grid);
-        let x_grad = pass.wanted[0].then(|| x_gradient(&sizes, &neighbors, &grad, x.len()));
-        let grid_grad = pass.wanted[1].then(|| grid_gradient(&sizes, &neighbors, &x, &grad));
+        let x_grad =
+            pass.wanted[0].then(|| x_gradient(&sizes, &self.neighbors(&sizes, &grid), &grad, x.len()));
+        let grid_grad = pass.wanted[1].then(|| self.grid_gradient(&sizes, &x, &grid, &grad));
         Ok(vec![x_grad, grid_grad])
     }
 }
 
-fn x_gradient(sizes: &Sizes, neighbors: &[[Neighbor; 4]], grad: &[f32], len: usize) -> Vec<f32> {
+fn x_gradient(sizes: &Sizes, neighbors: &[Neighbors], grad: &[f32], len: usize) -> Vec<f32> {
     let mut out = vec![0.0; len];
     for_each_chunk(&mut out, sizes.plane(), |index, out| {
         let grad = &grad[index * sizes.points..][..sizes.points];
         let neighbors = &neighbors[index / sizes.channels * sizes.points..];
         for (grad, neighbors) in grad.iter().zip(neighbors) {
-            for neighbor in neighbors.iter().filter(|neighbor| neighbor.weight != 0.0) {
-                out[neighbor.pixel] = grad.mul_add(neighbor.weight, out[neighbor.pixel]);
-            }
-        }
-    });
-    out
-}
-
-/// The sum over the channels, in their order, for every point.
-fn grid_gradient(sizes: &Sizes, neighbors: &[[Neighbor; 4]], x: &[f32], grad: &[f32]) -> Vec<f32> {
-    let mut out = vec![0.0; 2 * neighbors.len()];
-    for_each_chunk(&mut out, 2 * POINTS, |index, out| {
-        for (number, out) in out.chunks_exact_mut(2).enumerate() {
-            let point = index * POINTS + number;
-            let (image, place) = (point / sizes.points, point % sizes.points);
-            for plane in image * sizes.channels..(image + 1) * sizes.channels {
-                let grad = grad[plane * sizes.points + place];
-                let x = &x[plane * sizes.plane()..][..sizes.plane()];
-                for neighbor in neighbors[point].iter().filter(|neighbor| neighbor.slope != [0.0; 2]) {
-                    let passed = grad * x[neighbor.pixel];
-                    out[0] = passed.mul_add(neighbor.slope[0], out[0]);
-                    out[1] = passed.mul_add(neighbor.slope[1], out[1]);
+            for (pixel, weight) in neighbors.pixels.into_iter().zip(neighbors.weights) {
+                if weight != 0.0 {
+                    out[pixel as usize] = grad.mul_add(weight, out[pixel as usize]);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Planes whose rows and columns are mixed by fixed weights: interpolation and averages, and their gradients.
 
-use super::rows::{add_scaled, mix, scale_and_shift};
+use std::ops::Range;
+
 use crate::cpu::math::dot;
 use crate::vectorized;
 
@@ -72,46 +73,76 @@ impl Axis {
         }
         Self::new(self.output(), users.into_iter())
     }
-
-    /// How many outputs in a row mix the same two inputs, if that number is the same all along and one of [`RUNS`]: the first
-    /// such output and the number.
-    fn runs(&self) -> Option<(usize, usize)> {
-        let pairs = |output: usize| self.offsets[output + 1] - self.offsets[output] == 2;
-        let first = (0..self.output()).find(|&output| pairs(output))?;
-        let last = (0..self.output()).rfind(|&output| pairs(output))?;
-        let run = self.starts[first..=last].iter().take_while(|&&start| start == self.starts[first]).count();
-        let even = RUNS.contains(&run)
-            && (last + 1 - first).is_multiple_of(run)
-            && (first..=last).all(|output| {
-                pairs(output) && self.starts[output] == self.starts[first] + (output - first) / run
-            });
-        even.then_some((first, run))
-    }
 }
 
-/// Lengths of runs with a loop of their own.
-const RUNS: [usize; 3] = [2, 4, 8];
+/// How a stretch of outputs along a row is computed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    /// So many outputs after each other mix the same inputs, the next as many the inputs one further.
+    Runs(usize),
+    /// Every output mixes inputs two further than the one before, by the same weights.
+    Strided,
+    /// None of these.
+    Single,
+}
+
+/// Outputs after each other that mix the same number of inputs.
+#[derive(Debug)]
+struct Stretch {
+    outputs: Range<usize>,
+    taps: usize,
+    way: Way,
+}
 
 /// An axis along rows, prepared.
 pub(in crate::ops) struct Columns<'a> {
     axis: &'a Axis,
-    /// The first and the second weight of every pair.
+    stretches: Vec<Stretch>,
+    /// The first and the second weight of every output; zero where there are fewer.
     pairs: [Vec<f32>; 2],
-    runs: Option<(usize, usize)>,
 }
 
 impl<'a> Columns<'a> {
     pub(in crate::ops) fn new(axis: &'a Axis) -> Self {
-        let runs = axis.runs();
-        let pairs = [0, 1].map(|place| match runs {
-            None => Vec::new(),
-            Some(_) => (0..axis.output())
-                .map(|output| axis.taps(output).1)
-                .filter(|weights| weights.len() == 2)
-                .map(|weights| weights[place])
-                .collect(),
-        });
-        Self { axis, pairs, runs }
+        let taps = |output: usize| axis.offsets[output + 1] - axis.offsets[output];
+        let mut stretches = Vec::new();
+        let mut first = 0;
+        while first < axis.output() {
+            let same = (first..axis.output()).take_while(|&output| taps(output) == taps(first)).count();
+            let outputs = first..first + same;
+            let way = axis.way(outputs.clone(), taps(first));
+            stretches.push(Stretch { outputs, taps: taps(first), way });
+            first += same;
+        }
+        let weight = |output, place: usize| axis.taps(output).1.get(place).copied().unwrap_or_default();
+        let pairs = [0, 1].map(|place| (0..axis.output()).map(|output| weight(output, place)).collect());
+        Self { axis, stretches, pairs }
+    }
+}
+
+impl Axis {
+    fn way(&self, outputs: Range<usize>, taps: usize) -> Way {
+        let first = outputs.start;
+        let starts = &self.starts[outputs.clone()];
+        let advances = |every: usize, by: usize| {
+            starts.iter().enumerate().all(|(place, &start)| start == starts[0] + place / every * by)
+        };
+        let run = starts.iter().take_while(|&&start| start == starts[0]).count();
+        let weights = |output| self.taps(output).1;
+        if matches!(taps, 1 | 2)
+            && matches!(run, 2 | 4 | 8)
+            && starts.len().is_multiple_of(run)
+            && advances(run, 1)
+        {
+            Way::Runs(run)
+        } else if matches!(taps, 2..=4)
+            && advances(1, 2)
+            && outputs.into_iter().all(|output| weights(output) == weights(first))
+        {
+            Way::Strided
+        } else {
+            Way::Single
+        }
     }
 }
 
@@ -142,61 +173,117 @@ pub(in crate::ops) fn plane(
     }
 }
 
-/// Mixes the rows of `x` into the row `row` of the output.
-fn across(x: &[f32], rows: &Axis, row: usize, y: &mut [f32]) {
-    let width = y.len();
-    let (start, weights) = rows.taps(row);
-    let source = |place: usize| &x[(start + place) * width..][..width];
-    let (head, rest) = weights.split_at(weights.len().min(2));
-    match *head {
-        [] => y.fill(0.0),
-        [1.0] => y.copy_from_slice(source(0)),
-        [only] => scale_and_shift(source(0), only, 0.0, y),
-        [first, second, ..] => mix(source(0), first, source(1), second, 0.0, y),
-    }
-    for (place, &weight) in rest.iter().enumerate() {
-        add_scaled(source(place + 2), weight, y);
-    }
-}
-
 vectorized! {
+    /// Mixes the rows of `x` into the row `row` of the output.
+    fn across<'a>(x: &'a [f32], rows: &'a Axis, row: usize, y: &'a mut [f32]) {
+        let width = y.len();
+        let (start, weights) = rows.taps(row);
+        let mut sources = x[start * width..].chunks_exact(width);
+        let mut source = || sources.next().unwrap_or_default();
+        let (head, rest) = weights.split_at(weights.len() - weights.len().saturating_sub(2) / 4 * 4);
+        let (head, left) = head.split_at(head.len().min(2));
+        match *head {
+            [] => y.fill(0.0),
+            [1.0] => y.copy_from_slice(source()),
+            [only] => {
+                for (y, x) in y.iter_mut().zip(source()) {
+                    *y = x * only;
+                }
+            }
+            [low, high, ..] => {
+                for ((y, a), b) in y.iter_mut().zip(source()).zip(source()) {
+                    *y = b.mul_add(high, a * low);
+                }
+            }
+        }
+        for weight in left {
+            for (y, x) in y.iter_mut().zip(source()) {
+                *y = x.mul_add(*weight, *y);
+            }
+        }
+        for weights in rest.chunks_exact(4) {
+            let (a, b, c, d) = (source(), source(), source(), source());
+            for ((((y, a), b), c), d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                let pairs = (b.mul_add(weights[1], a * weights[0]), d.mul_add(weights[3], c * weights[2]));
+                *y += pairs.0 + pairs.1;
+            }
+        }
+    }
+
     /// Mixes the columns of a row.
     fn along<'a>(x: &'a [f32], columns: &'a Columns<'a>, y: &'a mut [f32]) {
-        let axis = columns.axis;
-        match columns.runs {
-            Some((first, 2)) => runs::<2>(x, columns, first, y),
-            Some((first, 4)) => runs::<4>(x, columns, first, y),
-            Some((first, 8)) => runs::<8>(x, columns, first, y),
-            _ => each(x, axis, 0, y),
+        for stretch in &columns.stretches {
+            let y = &mut y[stretch.outputs.clone()];
+            match (stretch.way, stretch.taps) {
+                (Way::Runs(2), 1) => copies::<2>(x, columns, stretch, y),
+                (Way::Runs(4), 1) => copies::<4>(x, columns, stretch, y),
+                (Way::Runs(_), 1) => copies::<8>(x, columns, stretch, y),
+                (Way::Runs(2), _) => runs::<2>(x, columns, stretch, y),
+                (Way::Runs(4), _) => runs::<4>(x, columns, stretch, y),
+                (Way::Runs(_), _) => runs::<8>(x, columns, stretch, y),
+                (Way::Strided, 2) => strided::<2>(x, columns.axis, stretch, y),
+                (Way::Strided, 3) => strided::<3>(x, columns.axis, stretch, y),
+                (Way::Strided, _) => strided::<4>(x, columns.axis, stretch, y),
+                (Way::Single, 1) => {
+                    let weights = &columns.pairs[0][stretch.outputs.clone()];
+                    for ((y, start), weight) in y.iter_mut().zip(&columns.axis.starts[stretch.outputs.clone()]).zip(weights) {
+                        *y = x[*start] * weight;
+                    }
+                }
+                (Way::Single, _) => single(x, columns.axis, stretch, y),
+            }
         }
     }
 }
 
-/// Runs of `N` outputs that mix the same two inputs, and single outputs before and after them.
+/// Runs of `N` outputs that take one input each.
 #[inline(always)]
-fn runs<const N: usize>(x: &[f32], columns: &Columns, first: usize, y: &mut [f32]) {
-    let (before, rest) = y.split_at_mut(first);
-    each(x, columns.axis, 0, before);
-    let (inside, after) = rest.split_at_mut(columns.pairs[0].len());
-    each(x, columns.axis, first + inside.len(), after);
-    let sources = x[columns.axis.starts[first]..].windows(2);
-    let weights = columns.pairs[0].chunks_exact(N).zip(columns.pairs[1].chunks_exact(N));
-    for ((y, x), (low, high)) in inside.chunks_exact_mut(N).zip(sources).zip(weights) {
+fn copies<const N: usize>(x: &[f32], columns: &Columns, stretch: &Stretch, y: &mut [f32]) {
+    let weights = columns.pairs[0][stretch.outputs.clone()].chunks_exact(N);
+    let sources = &x[columns.axis.starts[stretch.outputs.start]..];
+    for ((y, x), weights) in y.chunks_exact_mut(N).zip(sources).zip(weights) {
+        for place in 0..N {
+            y[place] = x * weights[place];
+        }
+    }
+}
+
+/// Runs of `N` outputs that mix the same two inputs.
+#[inline(always)]
+fn runs<const N: usize>(x: &[f32], columns: &Columns, stretch: &Stretch, y: &mut [f32]) {
+    let [low, high] = &columns.pairs;
+    let weights =
+        low[stretch.outputs.clone()].chunks_exact(N).zip(high[stretch.outputs.clone()].chunks_exact(N));
+    let sources = x[columns.axis.starts[stretch.outputs.start]..].windows(2);
+    for ((y, x), (low, high)) in y.chunks_exact_mut(N).zip(sources).zip(weights) {
         for place in 0..N {
             y[place] = x[1].mul_add(high[place], x[0] * low[place]);
         }
     }
 }
 
-/// Outputs from `first` on, one by one.
+/// Outputs that mix `K` inputs each, two further every time, by the same weights.
 #[inline(always)]
-fn each(x: &[f32], axis: &Axis, first: usize, y: &mut [f32]) {
+fn strided<const K: usize>(x: &[f32], axis: &Axis, stretch: &Stretch, y: &mut [f32]) {
+    let (start, weights) = axis.taps(stretch.outputs.start);
+    let (Some(x), Some(weights)) = (x.get(start..), weights.first_chunk::<K>()) else { return };
+    let x = &x[..2 * (y.len() - 1) + K];
     for (place, y) in y.iter_mut().enumerate() {
-        let (start, weights) = axis.taps(first + place);
+        let mut sum = x[2 * place] * weights[0];
+        for tap in 1..K {
+            sum = x[2 * place + tap].mul_add(weights[tap], sum);
+        }
+        *y = sum;
+    }
+}
+
+/// Outputs one by one.
+#[inline(always)]
+fn single(x: &[f32], axis: &Axis, stretch: &Stretch, y: &mut [f32]) {
+    for (output, y) in stretch.outputs.clone().zip(y) {
+        let (start, weights) = axis.taps(output);
         let x = &x[start..start + weights.len()];
         *y = match (x, weights) {
-            ([x], [1.0]) => *x,
-            ([x], [weight]) => x * weight,
             ([a, b], [low, high]) => b.mul_add(*high, a * low),
             _ if x.len() < 16 => x.iter().zip(weights).fold(0.0, |sum, (x, weight)| x.mul_add(*weight, sum)),
             _ => dot(x, weights),
@@ -214,19 +301,43 @@ mod tests {
 
     #[test]
     fn every_way_along_a_row_is_the_product_with_the_matrix() {
-        let pairs = |run: usize| -> Axis {
+        let enlarged = |run: usize| -> Axis {
             let inside = (0..5 * run).map(move |i| (i / run, vec![i as f32, 2.0 - i as f32]));
             let edges = |start| std::iter::repeat_n((start, vec![1.0]), run / 2);
             Axis::new(6, edges(0).chain(inside).chain(edges(5)))
         };
+        let copied = |run: usize| Axis::new(7, (0..7 * run).map(move |i| (i / run, [i as f32])));
+        let strided = |taps: usize| {
+            Axis::new(
+                41,
+                (0..18).map(move |i| (2 * i + 1, vec![taps as f32, -1.0, 3.0, 0.5][..taps].to_vec())),
+            )
+        };
         let single = Axis::new(6, (0..6).map(|i| (5 - i, [2.0])));
         let long = Axis::new(40, (0..3).map(|i| (i, vec![1.0 + i as f32; 37])));
         let empty = Axis::new(6, [(1, vec![1.0, 2.0, 3.0]), (0, vec![]), (2, vec![0.5; 4])].into_iter());
-        for axis in [pairs(2), pairs(3), pairs(4), pairs(8), single, long, empty] {
+        let runs = [2, 3, 4, 8];
+        let others = [single, long, empty].into_iter().chain([1, 2, 3, 4].map(strided));
+        for axis in runs.map(enlarged).into_iter().chain(runs.map(copied)).chain(others) {
             let x: Vec<f32> = (0..axis.input).map(|i| (i * i % 7) as f32 - 3.0).collect();
             let mut y = vec![f32::NAN; axis.output()];
             along(&x, &Columns::new(&axis), &mut y);
             assert_eq!(y, times(&axis.matrix(), axis.input, &x), "{axis:?}");
+        }
+    }
+
+    #[test]
+    fn every_number_of_rows_is_mixed() {
+        for rows in 0..15 {
+            let weights: Vec<f32> = (0..rows).map(|row| row as f32 - 4.0).collect();
+            let axis = Axis::new(16, std::iter::once((1, weights)));
+            let x: Vec<f32> = (0..16 * 19).map(|i| (i * i % 11) as f32).collect();
+            let mut y = vec![f32::NAN; 19];
+            across(&x, &axis, 0, &mut y);
+            let column = |column: usize| -> f32 {
+                times(&axis.matrix(), 16, &x.iter().skip(column).step_by(19).copied().collect::<Vec<_>>())[0]
+            };
+            assert_eq!(y, (0..19).map(column).collect::<Vec<_>>());
         }
     }
 

@@ -115,13 +115,6 @@ vectorized! {
         }
     }
 
-    /// `y += x · scale`.
-    pub(in crate::ops) fn add_scaled<'a>(x: &'a [f32], scale: f32, y: &'a mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = x.mul_add(scale, *y);
-        }
-    }
-
     /// The sum of a long row, in f64 after each kilobyte.
     pub(in crate::ops) fn long_sum<'a>(row: &'a [f32]) -> f64 {
         row.chunks(256).map(|chunk| f64::from(sum_of(chunk, |x| x))).sum()
