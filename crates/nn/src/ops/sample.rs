@@ -147,12 +147,12 @@ fn neighbors(options: &GridOptions, point: &[f32], height: usize, width: usize) 
             // The share of the first and of the second neighbor along an axis, and the sign of its change.
             let shares = |share: f32| [(1.0 - share, -1.0), (share, 1.0)];
             let (shares_x, shares_y) = (shares(x.at - left), shares(y.at - top));
-            for number in 0..4 {
+            for (number, slope) in slopes.iter_mut().enumerate() {
                 let (step_x, step_y) = (number % 2, number / 2);
                 let Some(pixel) = pixel(left + step_x as f32, top + step_y as f32) else { continue };
                 let ((share_x, sign_x), (share_y, sign_y)) = (shares_x[step_x], shares_y[step_y]);
                 (out.pixels[number], out.weights[number]) = (pixel, share_x * share_y);
-                slopes[number] = [sign_x * share_y * x.slope, sign_y * share_x * y.slope];
+                *slope = [sign_x * share_y * x.slope, sign_y * share_x * y.slope];
             }
         }
     }
