@@ -57,7 +57,7 @@ impl<const N: usize> Conv<N> {
         vb: VarBuilder,
     ) -> Result<Self> {
         let groups = config.options.groups;
-        check_groups("Conv", groups, inputs, outputs)?;
+        check_groups(if N == 3 { "Conv3d" } else { "Conv2d" }, groups, inputs, outputs)?;
         let fan_out = (kernel.iter().product::<usize>() * outputs / groups) as f64;
         let init = config.init.unwrap_or(Init::Randn { mean: 0.0, stdev: (2.0 / fan_out).sqrt() });
         let weight = vb.get_with_hints(weight_shape(outputs, inputs / groups, kernel), "weight", init)?;

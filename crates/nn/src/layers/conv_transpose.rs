@@ -58,7 +58,8 @@ impl<const N: usize> ConvTranspose<N> {
         vb: VarBuilder,
     ) -> Result<Self> {
         let ConvTransposeOptions { groups, stride, .. } = config.options;
-        check_groups("ConvTranspose", groups, inputs, outputs)?;
+        let name = if N == 3 { "ConvTranspose3d" } else { "ConvTranspose2d" };
+        check_groups(name, groups, inputs, outputs)?;
         let [kernel_area, stride_area] = [kernel, stride].map(|axes| axes.iter().product::<usize>() as f64);
         let fan = (inputs / groups) as f64 * kernel_area / stride_area;
         let init = config.init.unwrap_or(Init::Randn { mean: 0.0, stdev: (2.0 / fan).sqrt() });

@@ -36,6 +36,10 @@ fn transposed_convolutions_equal_pytorch_in_value_and_gradient() {
         ("up_depthwise", options(2, 1, 1, 3)),
         ("up_depthwise_multiplier", options(2, 0, 1, 2)),
         ("up_stride_beyond_kernel", options(3, 0, 1, 1)),
+        (
+            "up_cut_per_side",
+            ConvTranspose2dOptions { stride: [2, 3], padding: [[1, 0], [2, 4]], ..options(1, 0, 1, 1) },
+        ),
         ("up_k1", options(1, 0, 1, 1)),
     ] {
         reference.check(case, |t| ops::conv_transpose2d(&t[0], &t[1], t.get(2), &options));

@@ -7,10 +7,10 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use segbench_nn::Context;
 use segbench_nn::layers::{
-    BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, DropPath, Dropout, Dropout2d, LayerNorm, Linear,
-    LinearConfig,
+    BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose2d,
+    ConvTranspose2dConfig, DropPath, Dropout, Dropout2d, LayerNorm, Linear, LinearConfig,
 };
-use segbench_nn::ops::Conv2dOptions;
+use segbench_nn::ops::{Conv2dOptions, ConvTranspose2dOptions};
 
 /// Notes what it is asked for.
 struct Notes(&'static Mutex<Vec<String>>);
@@ -57,6 +57,13 @@ fn parameters_have_the_names_shapes_and_starting_values_of_the_reference() {
     Conv2d::new(3, 8, [1, 1], Conv2dConfig { bias: false, ..Conv2dConfig::default() }, vb.pp("conv"))
         .unwrap();
     Conv2d::new(8, 8, [3, 3], depthwise, vb.pp("depthwise")).unwrap();
+    Conv3d::new(2, 4, [5, 3, 3], Conv3dConfig::default(), vb.pp("volume")).unwrap();
+    let doubling = ConvTranspose2dConfig {
+        options: ConvTranspose2dOptions { stride: [2; 2], groups: 2, ..ConvTranspose2dOptions::default() },
+        bias: false,
+        init: None,
+    };
+    ConvTranspose2d::new(4, 6, [4, 2], doubling, vb.pp("up")).unwrap();
     LayerNorm::new(4, 1e-6, vb.pp("norm")).unwrap();
     BatchNorm2d::new(4, BatchNormConfig::default(), vb.pp("bn")).unwrap();
     let third = (2.0f64 / 9.0).sqrt();
@@ -68,6 +75,12 @@ fn parameters_have_the_names_shapes_and_starting_values_of_the_reference() {
             "conv.weight [8, 3, 1, 1] Randn { mean: 0.0, stdev: 0.5 }".to_owned(),
             format!("depthwise.weight [8, 1, 3, 3] Randn {{ mean: 0.0, stdev: {third:?} }}"),
             "depthwise.bias [8] Const(0.0)".to_owned(),
+            format!(
+                "volume.weight [4, 2, 5, 3, 3] Randn {{ mean: 0.0, stdev: {:?} }}",
+                (2.0f64 / 180.0).sqrt()
+            ),
+            "volume.bias [4] Const(0.0)".to_owned(),
+            "up.weight [4, 3, 4, 2] Randn { mean: 0.0, stdev: 0.7071067811865476 }".to_owned(),
             "norm.weight [4] Const(1.0)".to_owned(),
             "norm.bias [4] Const(0.0)".to_owned(),
             "bn.weight [4] Const(1.0)".to_owned(),
@@ -83,7 +96,12 @@ fn groups_that_do_not_divide_the_channels_are_an_error() {
     let (_, vb) = notes();
     let options = Conv2dOptions { groups: 3, ..Conv2dOptions::default() };
     let config = Conv2dConfig { options, ..Conv2dConfig::default() };
-    assert!(Conv2d::new(6, 4, [3, 3], config, vb).unwrap_err().to_string().contains("3 groups"));
+    let err = Conv2d::new(6, 4, [3, 3], config, vb.clone()).unwrap_err().to_string();
+    assert!(err.starts_with("Conv2d: 3 groups"), "{err}");
+    let options = ConvTranspose2dOptions { groups: 4, ..ConvTranspose2dOptions::default() };
+    let config = ConvTranspose2dConfig { options, ..ConvTranspose2dConfig::default() };
+    let err = ConvTranspose2d::new(8, 6, [3, 3], config, vb).unwrap_err().to_string();
+    assert!(err.starts_with("ConvTranspose2d: 4 groups"), "{err}");
 }
 
 #[test]

@@ -12,11 +12,12 @@ use crate::cpu::for_each_chunk;
 pub(in crate::ops) struct Windows<'a> {
     geometry: &'a Geometry,
     channels: usize,
+    /// For each tap.
+    places: Vec<Place>,
 }
 
-/// Where a row of the matrix reads: in each axis the output positions inside the input, and the input position of the first.
+/// Where a tap reads: in each axis the output positions inside the input, and the input position of the first.
 struct Place {
-    channel: usize,
     depth: (Range<usize>, usize),
     height: (Range<usize>, usize),
     width: (Range<usize>, usize),
@@ -24,12 +25,18 @@ struct Place {
 
 impl<'a> Windows<'a> {
     pub(in crate::ops) fn new(geometry: &'a Geometry, channels: usize) -> Self {
-        Self { geometry, channels }
+        let place = |tap| {
+            let [depth, height, width] = geometry.tap(tap);
+            let [depth, height, width] =
+                [(0, depth), (1, height), (2, width)].map(|(axis, steps)| geometry.inside(axis, steps));
+            Place { depth, height, width }
+        };
+        Self { geometry, channels, places: (0..geometry.taps()).map(place).collect() }
     }
 
     /// Rows of the matrix.
     pub(in crate::ops) fn rows(&self) -> usize {
-        self.channels * self.geometry.taps()
+        self.channels * self.places.len()
     }
 
     /// Rows of the output.
@@ -40,50 +47,47 @@ impl<'a> Windows<'a> {
     /// Writes the windows of a band of maps `x` to `matrix`.
     pub(in crate::ops) fn read(&self, x: &[f32], band: &Range<usize>, matrix: &mut [f32], parallel: bool) {
         let columns = band.len() * self.geometry.output[2];
-        share(matrix, columns, parallel, |row, to| self.read_row(x, band, row, to));
+        let (taps, plane) = (self.places.len(), self.geometry.input_plane());
+        share(matrix, columns, parallel, |row, to| {
+            self.read_row(&x[row / taps * plane..][..plane], band, &self.places[row % taps], to);
+        });
     }
 
     /// Adds the windows of a band to the maps they lie in.
     pub(in crate::ops) fn add(&self, matrix: &[f32], band: &Range<usize>, maps: &mut [f32], parallel: bool) {
         let columns = band.len() * self.geometry.output[2];
-        let taps = self.geometry.taps();
+        let taps = self.places.len();
         share(maps, self.geometry.input_plane(), parallel, |channel, map| {
-            for row in channel * taps..(channel + 1) * taps {
-                self.add_row(&matrix[row * columns..][..columns], band, row, map);
+            for (tap, place) in self.places.iter().enumerate() {
+                self.add_row(&matrix[(channel * taps + tap) * columns..][..columns], band, place, map);
             }
         });
     }
 
-    fn place(&self, row: usize) -> Place {
-        let taps = self.geometry.taps();
-        let [depth, height, width] = self.geometry.tap(row % taps);
-        Place {
-            channel: row / taps,
-            depth: self.geometry.inside(0, depth),
-            height: self.geometry.inside(1, height),
-            width: self.geometry.inside(2, width),
-        }
+    /// For each output row of a band where the row of a map begins that a tap meets; None outside of the map.
+    fn sources(&self, place: &Place, band: &Range<usize>) -> impl Iterator<Item = Option<usize>> {
+        let Geometry { input, output, stride, .. } = *self.geometry;
+        let ((depths, front), (heights, top)) = (&place.depth, &place.height);
+        let (mut depth, mut height) = (band.start / output[1], band.start % output[1]);
+        band.clone().map(move |_| {
+            let met = depths.contains(&depth) && heights.contains(&height);
+            let source = met.then(|| {
+                let depth = front + (depth - depths.start) * stride[0];
+                (depth * input[1] + top + (height - heights.start) * stride[1]) * input[2]
+            });
+            height += 1;
+            if height == output[1] {
+                (depth, height) = (depth + 1, 0);
+            }
+            source
+        })
     }
 
-    /// Where the row of a map begins that output row `row` of the window meets; None outside of the map.
-    fn source(&self, place: &Place, row: usize) -> Option<usize> {
-        let (depth, height) = (row / self.geometry.output[1], row % self.geometry.output[1]);
-        if !place.depth.0.contains(&depth) || !place.height.0.contains(&height) {
-            return None;
-        }
-        let [stride_d, stride_h, _] = self.geometry.stride;
-        let depth = place.depth.1 + (depth - place.depth.0.start) * stride_d;
-        let height = place.height.1 + (height - place.height.0.start) * stride_h;
-        Some((depth * self.geometry.input[1] + height) * self.geometry.input[2])
-    }
-
-    fn read_row(&self, x: &[f32], band: &Range<usize>, row: usize, to: &mut [f32]) {
-        let place = self.place(row);
-        let plane = self.geometry.input_plane();
-        let map = &x[place.channel * plane..][..plane];
+    fn read_row(&self, map: &[f32], band: &Range<usize>, place: &Place, to: &mut [f32]) {
         let (inside, left) = &place.width;
-        for (row, to) in band.clone().zip(to.chunks_exact_mut(self.geometry.output[2])) {
-            match self.source(&place, row) {
+        let rows = to.chunks_exact_mut(self.geometry.output[2]);
+        for (source, to) in self.sources(place, band).zip(rows) {
+            match source {
                 Some(start) if !inside.is_empty() => {
                     to[..inside.start].fill(0.0);
                     to[inside.end..].fill(0.0);
@@ -95,14 +99,11 @@ impl<'a> Windows<'a> {
         }
     }
 
-    fn add_row(&self, from: &[f32], band: &Range<usize>, row: usize, map: &mut [f32]) {
-        let place = self.place(row);
+    fn add_row(&self, from: &[f32], band: &Range<usize>, place: &Place, map: &mut [f32]) {
         let (inside, left) = &place.width;
-        if inside.is_empty() {
-            return;
-        }
-        for (row, from) in band.clone().zip(from.chunks_exact(self.geometry.output[2])) {
-            if let Some(start) = self.source(&place, row) {
+        let rows = from.chunks_exact(self.geometry.output[2]);
+        for (source, from) in self.sources(place, band).zip(rows) {
+            if let Some(start) = source {
                 let to = &mut map[start..][..self.geometry.input[2]];
                 add_every(&from[inside.clone()], self.geometry.stride[2], &mut to[*left..]);
             }
