@@ -68,6 +68,8 @@ const CASES: [Case; 18] = [
     ),
 ];
 
+type Operator = dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
+
 fn ours(x: &Tensor, weight: &Tensor, kind: Kind) -> Result<Tensor> {
     match kind {
         Kind::Conv([stride, padding, dilation, groups]) => {
@@ -102,7 +104,7 @@ fn ours(x: &Tensor, weight: &Tensor, kind: Kind) -> Result<Tensor> {
 }
 
 /// candle's operator; None where there is none.
-fn plain(kind: Kind) -> Option<Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>> {
+fn plain(kind: Kind) -> Option<Box<Operator>> {
     match kind {
         Kind::Conv([stride, padding, dilation, groups]) => {
             Some(Box::new(move |x, weight| Ok(x.conv2d(weight, padding, stride, dilation, groups)?)))
@@ -119,7 +121,7 @@ fn convolutions(criterion: &mut Criterion) {
         let random = |dims: &[usize]| Var::rand_f64(-1.0, 1.0, dims, DType::F32, &Device::Cpu);
         let (Ok(x), Ok(weight)) = (random(x), random(weight)) else { continue };
         let constants = (x.as_detached_tensor(), weight.as_detached_tensor());
-        let mut run = |who: &str, operator: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>| {
+        let mut run = |who: &str, operator: &Operator| {
             criterion.bench_function(&format!("{name}, {who}: forward"), |bench| {
                 bench.iter(|| black_box(operator(&constants.0, &constants.1)).is_ok());
             });
