@@ -129,7 +129,7 @@ fn convolutions(criterion: &mut Criterion) {
                 bench.iter(|| black_box(operator(&x, &weight).and_then(|y| Ok(y.backward()?))).is_ok());
             });
         };
-        run("ours", &|x, weight| ours(x, weight, kind));
+        run("ours", &move |x, weight| ours(x, weight, kind));
         if let Some(operator) = plain(kind) {
             run("candle", &*operator);
         }
