@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{D, DType, Device, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
 use segbench_nn::ops::{self, Conv2dOptions};
 use segbench_nn::{Context, Result};
@@ -34,7 +34,7 @@ const CASES: &[(&str, &[&[usize]], Operation)] = &[
     ("scores 16384x32x256, 2", &[&[2, 16384, 32], &[2, 32, 256]], |t| {
         ops::matmul(&t[0], &t[1], &Context::eval())
     }),
-    ("softmax 256, 2x16384", &[&[2, 16384, 256]], |t| ops::softmax(&t[0])),
+    ("softmax 256, 2x16384", &[&[2, 16384, 256]], |t| ops::softmax(&t[0], D::Minus1)),
     ("layer_norm 32, 2x16384", &[&[2, 16384, 32], &[32], &[32]], |t| {
         ops::layer_norm(&t[0], &t[1], &t[2], 1e-6)
     }),

@@ -32,6 +32,8 @@ pub struct Context {
 struct Place {
     seed: u64,
     step: u64,
+    /// Which of how many passes of the step.
+    part: (u64, u64),
     calls: Cell<u64>,
 }
 
@@ -49,7 +51,21 @@ impl Context {
     /// Two passes with the same seed and step draw the same numbers.
     #[inline(never)]
     pub fn train(seed: u64, step: u64) -> Self {
-        Self { training: Some(Place { seed, step, calls: Cell::new(0) }), ..Self::eval() }
+        Self { training: Some(Place { seed, step, part: (0, 1), calls: Cell::new(0) }), ..Self::eval() }
+    }
+
+    /// Says that a training pass is number `part` of `parts` whose gradients are added up for one optimizer step: the passes draw
+    /// different random numbers and count as one batch for the running statistics of batch normalization.
+    pub fn with_part(mut self, part: u64, parts: u64) -> Self {
+        if let Some(place) = &mut self.training {
+            place.part = (part, parts);
+        }
+        self
+    }
+
+    /// Which pass of how many of the optimizer step; `(0, 1)` if not said otherwise.
+    pub fn part(&self) -> (u64, u64) {
+        self.training.as_ref().map_or((0, 1), |place| place.part)
     }
 
     /// Also records the tensors that layers hand to [`Context::record`].
@@ -69,13 +85,16 @@ impl Context {
         self.training.is_some()
     }
 
-    /// The next random stream of a training pass: stream `n` of a step is fixed by the seed, the step and `n`. None in a pass
-    /// that predicts.
+    /// The next random stream of a training pass: stream `n` is fixed by the seed, the step, `n` and the part of the step.
+    /// None in a pass that predicts.
     pub fn random_stream(&self) -> Option<Rng> {
         let place = self.training.as_ref()?;
         let call = place.calls.get();
         place.calls.set(call + 1);
-        Some(Rng::new(place.seed, &[place.step, call]))
+        Some(match place.part {
+            (0, _) => Rng::new(place.seed, &[place.step, call]),
+            (part, _) => Rng::new(place.seed, &[place.step, call, part]),
+        })
     }
 
     /// The parameter as the pass should use it: cut off the graph of gradients if the pass was made
@@ -124,6 +143,9 @@ mod tests {
         assert_ne!(draws(1, 2)[0], draws(1, 2)[1]);
         assert_ne!(draws(1, 2), draws(1, 3));
         assert!(Context::eval().random_stream().is_none());
+        let of_part = |part| Context::train(1, 2).with_part(part, 2).random_stream().unwrap().bits();
+        assert_eq!(of_part(0), draws(1, 2)[0]);
+        assert_ne!(of_part(0), of_part(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! norm. Tensor names follow transformers 4.57.6 `SegformerEncoder`. Differences from the paper and the references: none; they
 //! disagree with each other in the epsilon of LayerNorm, which is a setting.
 
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use candle_nn::VarBuilder;
 use segbench_nn::layers::{Conv2d, Conv2dConfig, DropPath, Dropout, LayerNorm, Linear, LinearConfig};
 use segbench_nn::ops::{self, Conv2dOptions};
@@ -234,7 +234,8 @@ struct Attention {
     value: Linear,
     reduction: Option<(Conv2d, LayerNorm)>,
     output: Linear,
-    attention_dropout: Dropout,
+    /// None for the probability 0: attention without dropout needs no tensor of weights.
+    attention_dropout: Option<Dropout>,
     dropout: Dropout,
 }
 
@@ -255,7 +256,7 @@ impl Attention {
             value: linear(inner.pp("value"))?,
             reduction: reduction.transpose()?,
             output: linear(vb.pp("output.dense"))?,
-            attention_dropout: Dropout::new(config.attn_drop_rate),
+            attention_dropout: (config.attn_drop_rate > 0.0).then(|| Dropout::new(config.attn_drop_rate)),
             dropout: Dropout::new(config.drop_rate),
         })
     }
@@ -266,21 +267,27 @@ impl Attention {
             Some((conv, norm)) => norm.forward(&tokens(&conv.forward(&maps(x, size)?, ctx)?)?, ctx)?,
             None => x.clone(),
         };
-        let query =
-            (self.split_heads(&self.query.forward(x, ctx)?)? * (dim as f64 / self.heads as f64).powf(-0.5))?;
+        let query = self.split_heads(&self.query.forward(x, ctx)?)?;
         let key = self.split_heads(&self.key.forward(&reduced, ctx)?)?;
         let value = self.split_heads(&self.value.forward(&reduced, ctx)?)?;
-        let scores = ops::matmul(&query, &key.t()?, ctx)?;
-        let weights = self.attention_dropout.forward(&ops::softmax(&scores)?, ctx)?;
+        let scale = (dim as f64 / self.heads as f64).powf(-0.5);
+        let mixed = match &self.attention_dropout {
+            None => ops::attention(&query, &key, &value, None, scale, ctx)?,
+            Some(dropout) => {
+                let scores = ops::matmul(&(query * scale)?, &key.t()?, ctx)?;
+                let weights = dropout.forward(&ops::softmax(&scores, D::Minus1)?, ctx)?;
+                ops::matmul(&weights, &value, ctx)?
+            }
+        };
         // (B, heads, N, C / heads) -> (B, N, C)
-        let mixed = ops::matmul(&weights, &value, ctx)?.transpose(1, 2)?.reshape((batch, count, dim))?;
+        let mixed = mixed.transpose(1, 2)?.reshape((batch, count, dim))?;
         self.dropout.forward(&self.output.forward(&mixed, ctx)?, ctx)
     }
 
     /// (B, N, C) -> (B, heads, N, C / heads)
     fn split_heads(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, count, dim) = x.dims3()?;
-        Ok(x.reshape((batch, count, self.heads, dim / self.heads))?.transpose(1, 2)?.contiguous()?)
+        Ok(x.reshape((batch, count, self.heads, dim / self.heads))?.transpose(1, 2)?)
     }
 }
 

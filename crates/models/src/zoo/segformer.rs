@@ -11,7 +11,7 @@ mod weights;
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 use segbench_nn::layers::{
-    BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Dropout2d, Linear, LinearConfig,
+    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Dropout2d, Linear, LinearConfig,
 };
 use segbench_nn::ops::{self, Conv2dOptions};
 use segbench_nn::{Context, Result as LayerResult};
@@ -222,7 +222,7 @@ impl Segmentor for Network {
 #[derive(Debug)]
 enum Project {
     Linear(Linear),
-    Conv(Conv2d, BatchNorm2d),
+    Conv(Conv2d, BatchNorm),
 }
 
 impl Project {
@@ -242,7 +242,7 @@ impl Project {
 struct Head {
     projections: Vec<Project>,
     fuse: Tensor,
-    norm: BatchNorm2d,
+    norm: BatchNorm,
     classifier: Conv2d,
     kind: Projection,
     drop_rate: f32,
@@ -263,7 +263,7 @@ impl Head {
                     let vb = vb.pp(format!("convs.{stage}"));
                     let without_bias = Conv2dConfig { bias: false, ..Default::default() };
                     let conv = Conv2d::new(inputs, dim, [1; 2], without_bias, vb.pp("conv"))?;
-                    Project::Conv(conv, BatchNorm2d::new(dim, norm, vb.pp("bn"))?)
+                    Project::Conv(conv, BatchNorm::new(dim, norm, vb.pp("bn"))?)
                 }
             })
         });
@@ -273,7 +273,7 @@ impl Head {
         Ok(Self {
             projections: projections.collect::<LayerResult<_>>()?,
             fuse: vb.pp("linear_fuse").get_with_hints((dim, dim * mit::STAGES, 1, 1), "weight", init)?,
-            norm: BatchNorm2d::new(dim, norm, vb.pp("batch_norm"))?,
+            norm: BatchNorm::new(dim, norm, vb.pp("batch_norm"))?,
             classifier: Conv2d::new(dim, classes, [1; 2], classifier, vb.pp("classifier"))?,
             kind: config.head,
             drop_rate: config.head_drop_rate,

@@ -155,9 +155,7 @@ fn gradients(model: &Model, config: &serde_json::Value) -> Check {
     let (_, _, h, w) = out.logits.dims4()?;
     let weights = seeded("loss", &[19 * h * w]);
     let weights = Tensor::from_vec(weights, (1, 19, h, w), &Device::Cpu)?;
-    let loss = (ops::softmax(&out.logits.permute((0, 2, 3, 1))?.contiguous()?)?.permute((0, 3, 1, 2))?)
-        .broadcast_mul(&weights)?
-        .sum_all()?;
+    let loss = ops::softmax(&out.logits, 1)?.broadcast_mul(&weights)?.sum_all()?;
     let gradients = loss.backward()?;
     for (name, var) in parameters.trainable() {
         let gradient = gradients.get(&var).ok_or_else(|| format!("`{name}` gets no gradient"))?;

@@ -14,15 +14,47 @@ pub fn exp(x: f32) -> f32 {
     let whole = shifted - ROUND;
     // ln 2 in two parts, the first of which multiplies an integer exactly.
     let rest = whole.mul_add(2.121_944_4e-4, whole.mul_add(-0.693_359_4, x));
-    let polynomial = 1.987_569_1e-4_f32
-        .mul_add(rest, 1.398_199_9e-3)
-        .mul_add(rest, 8.333_452e-3)
-        .mul_add(rest, 4.166_579_6e-2)
-        .mul_add(rest, 1.666_666_6e-1)
-        .mul_add(rest, 0.5);
-    let mantissa = polynomial.mul_add(rest * rest, rest) + 1.0;
+    let mantissa = exp_minus_one_of_small(rest) + 1.0;
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits());
     f32::from_bits(mantissa.to_bits().wrapping_add(exponent << 23))
+}
+
+/// `exp(x)` for a weight among others: exactly 0 below -87, and so for minus infinity.
+#[inline(always)]
+pub fn falling_exp(x: f32) -> f32 {
+    if x < -87.0 { 0.0 } else { exp(x) }
+}
+
+/// `exp(x) - 1` without losing the digits of a small `x`.
+#[inline(always)]
+pub fn exp_minus_one(x: f32) -> f32 {
+    let small = exp_minus_one_of_small(x.clamp(-0.35, 0.35));
+    if x.abs() < 0.34 { small } else { exp(x) - 1.0 }
+}
+
+/// `exp(x) - 1` for `|x|` up to ln 2 / 2.
+#[inline(always)]
+fn exp_minus_one_of_small(x: f32) -> f32 {
+    let polynomial = 1.987_569_1e-4_f32
+        .mul_add(x, 1.398_199_9e-3)
+        .mul_add(x, 8.333_452e-3)
+        .mul_add(x, 4.166_579_6e-2)
+        .mul_add(x, 1.666_666_6e-1)
+        .mul_add(x, 0.5);
+    polynomial.mul_add(x * x, x)
+}
+
+/// The hyperbolic tangent to about one unit in the last place; the polynomial for small `x` is that of `tanhf` in Cephes.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let square = x * x;
+    let polynomial = (-5.704_988_7e-3_f32)
+        .mul_add(square, 2.063_908_8e-2)
+        .mul_add(square, -5.373_971_6e-2)
+        .mul_add(square, 1.333_144_2e-1)
+        .mul_add(square, -3.333_328_2e-1);
+    let far = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
+    if x.abs() < 0.625 { (polynomial * square).mul_add(x, x) } else { far.copysign(x) }
 }
 
 /// The error function, within 3e-7.
@@ -30,7 +62,11 @@ pub fn exp(x: f32) -> f32 {
 /// The quotient of polynomials is the one that [XLA](https://github.com/openxla/xla) uses for f32.
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
-    let x = x.clamp(-3.832_507, 3.832_507);
+    /// From here on the result is 1.
+    const END: f32 = 3.832_507;
+    let sign = x.clamp(-1.0, 1.0);
+    let is_end = x.abs() >= END;
+    let x = x.clamp(-END, END);
     let square = x * x;
     let above = (-2.726_142_3e-10_f32)
         .mul_add(square, 2.770_681_5e-8)
@@ -44,7 +80,7 @@ pub fn erf(x: f32) -> f32 {
         .mul_add(square, -1.682_827e-3)
         .mul_add(square, -7.373_329_2e-3)
         .mul_add(square, -1.426_473_9e-2);
-    x * above / below
+    if is_end { sign } else { x * above / below }
 }
 
 /// The sum of `value` of all elements: partial sums by place, then added in pairs.
@@ -148,11 +184,29 @@ mod tests {
     }
 
     #[test]
+    fn functions_made_of_exp_keep_the_digits_of_small_arguments() {
+        for step in -2000..=2000 {
+            for x in [step as f32 * 1e-7, step as f32 * 1e-3, step as f32 * 0.04] {
+                let wide = f64::from(x);
+                let off =
+                    |got: f32, expected: f64| (f64::from(got) - expected).abs() / (expected.abs() + 1e-30);
+                assert!(off(exp_minus_one(x), wide.exp_m1()) < 4e-7, "{x}: {}", exp_minus_one(x));
+                assert!(off(tanh(x), wide.tanh()) < 4e-7, "{x}: {}", tanh(x));
+            }
+        }
+        assert_eq!([falling_exp(f32::NEG_INFINITY), falling_exp(-1e4), falling_exp(0.0)], [0.0, 0.0, 1.0]);
+        assert!(
+            falling_exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan() && exp_minus_one(f32::NAN).is_nan()
+        );
+    }
+
+    #[test]
     fn erf_is_within_its_error() {
         for step in -500..=500 {
             let x = step as f32 * 0.01;
             assert!((f64::from(erf(x)) - erf_series(f64::from(x))).abs() < 3e-7, "{x}");
         }
+        assert_eq!([erf(-1e4), erf(-3.84), erf(f32::INFINITY)], [-1.0, -1.0, 1.0]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod simd;
 pub use ::pulp;
 
 pub use function::{Backward, Function, Operand, apply, with_dense};
-pub use parallel::{chunk_rows, for_each_chunk, for_each_chunk2, share_chunks, sum_partials};
+pub use parallel::{
+    ColumnTile, chunk_rows, column_tiles, for_each_chunk, for_each_chunk2, share, share_chunks, sum_partials,
+};
 pub use profile::{Times, profile};
 pub use simd::LANES;

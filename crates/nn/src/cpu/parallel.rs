@@ -41,6 +41,39 @@ pub fn for_each_chunk2<T: Send, U: Send>(
     }
 }
 
+/// Calls `work(index, item)` for each item, on all threads.
+pub fn share<T: Send>(items: Vec<T>, work: impl Fn(usize, T) + Send + Sync) {
+    items.into_par_iter().enumerate().for_each(|(index, item)| work(index, item));
+}
+
+/// Some neighboring columns of one block of a tensor `(blocks, rows, columns)`.
+pub struct ColumnTile<'a> {
+    /// Which block.
+    pub block: usize,
+    /// The first column.
+    pub start: usize,
+    /// The elements of each row of the block in these columns.
+    pub rows: Vec<&'a mut [f32]>,
+}
+
+/// Cuts every block of `rows · columns` elements into tiles of at most `width` columns: pieces of work for functions along a
+/// dimension that is not the last.
+pub fn column_tiles(out: &mut [f32], rows: usize, columns: usize, width: usize) -> Vec<ColumnTile<'_>> {
+    let (columns, width) = (columns.max(1), width.max(1));
+    let mut tiles = Vec::new();
+    for (block, elements) in out.chunks_mut(rows.max(1) * columns).enumerate() {
+        let first = tiles.len();
+        let starts = (0..columns).step_by(width);
+        tiles.extend(starts.map(|start| ColumnTile { block, start, rows: Vec::with_capacity(rows) }));
+        for row in elements.chunks_mut(columns) {
+            for (tile, piece) in tiles[first..].iter_mut().zip(row.chunks_mut(width)) {
+                tile.rows.push(piece);
+            }
+        }
+    }
+    tiles
+}
+
 /// Adds up `width` columns of partial sums, in their order.
 pub fn sum_partials(partials: &[f32], width: usize) -> Vec<f32> {
     let mut total = vec![0.0; width];

@@ -2,9 +2,10 @@
 
 use candle_core::{Device, Shape, Tensor};
 
+use super::kernels::planes::Planes;
 use super::kernels::rows;
-use super::{on_cpu, portable};
-use crate::cpu::{Backward, Function, Operand, apply, for_each_chunk, share_chunks, with_dense};
+use super::on_cpu;
+use crate::cpu::{Backward, Function, Operand, apply, with_dense};
 use crate::{Error, Result};
 
 /// Mean and biased variance of each channel of a batch, cut off the graph of gradients.
@@ -20,7 +21,7 @@ pub struct BatchStatistics {
 ///
 /// # Shapes
 ///
-/// `x: (B, C, H, W)`, `weight` and `bias`: `(C)`.
+/// `x: (B, C, ..)`, `weight` and `bias`: `(C)`.
 ///
 /// # Errors
 ///
@@ -37,12 +38,11 @@ pub fn batch_norm_train(
 ) -> Result<(Tensor, BatchStatistics)> {
     check(x, &[weight, bias])?;
     if !on_cpu(&[x, weight, bias]) {
-        let (mean, variance) = portable::channel_statistics(x)?;
-        let y = portable::batch_norm(x, weight, bias, &mean, &variance, eps)?;
+        let (mean, variance) = composed_statistics(x)?;
+        let y = composed(x, weight, bias, &mean, &variance, eps)?;
         return Ok((y, BatchStatistics { mean: mean.detach(), variance: variance.detach() }));
     }
-    let maps = Maps::of(x.dims());
-    let (mean, variance) = with_dense(x, |x| maps.moments(x))?;
+    let (mean, variance) = with_dense(x, |values| moments(Planes::of(x.dims()), values))?;
     let statistics = BatchStatistics {
         mean: Tensor::from_slice(&mean, mean.len(), &Device::Cpu)?,
         variance: Tensor::from_slice(&variance, variance.len(), &Device::Cpu)?,
@@ -55,7 +55,7 @@ pub fn batch_norm_train(
 ///
 /// # Shapes
 ///
-/// `x: (B, C, H, W)`, all others `(C)`.
+/// `x: (B, C, ..)`, all others `(C)`.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub fn batch_norm_eval(
 ) -> Result<Tensor> {
     check(x, &[weight, bias, mean, variance])?;
     if !on_cpu(&[x, weight, bias, mean, variance]) {
-        return Ok(portable::batch_norm(x, weight, bias, &mean.detach(), &variance.detach(), eps)?);
+        return Ok(composed(x, weight, bias, &mean.detach(), &variance.detach(), eps)?);
     }
     let function = BatchNorm::new(mean.to_vec1()?, &variance.to_vec1::<f32>()?, eps, false);
     Ok(apply(function, &[x, weight, bias])?)
@@ -78,9 +78,7 @@ pub fn batch_norm_eval(
 
 fn check(x: &Tensor, per_channel: &[&Tensor]) -> Result<()> {
     match x.dims() {
-        &[batch, channels, h, w]
-            if batch * h * w > 0 && per_channel.iter().all(|t| t.dims() == [channels]) =>
-        {
+        &[_, channels, ..] if x.elem_count() > 0 && per_channel.iter().all(|t| t.dims() == [channels]) => {
             Ok(())
         }
         dims => {
@@ -90,38 +88,39 @@ fn check(x: &Tensor, per_channel: &[&Tensor]) -> Result<()> {
     }
 }
 
-/// The sizes of a batch of maps.
-#[derive(Clone, Copy)]
-struct Maps {
-    batch: usize,
-    channels: usize,
-    plane: usize,
+/// Mean and biased variance of each channel.
+fn moments(planes: Planes, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let count = (planes.batch * planes.plane) as f64;
+    let of_channels = |sums: Vec<f64>| -> Vec<f32> {
+        planes.over_batch(&sums).into_iter().map(|sum| (sum / count) as f32).collect()
+    };
+    let mean = of_channels(planes.sums(|_, here| rows::long_sum(&x[here])));
+    let variance = of_channels(planes.sums(|channel, here| rows::long_squares(&x[here], mean[channel])));
+    (mean, variance)
 }
 
-impl Maps {
-    fn of(dims: &[usize]) -> Self {
-        match dims {
-            &[batch, channels, h, w] => Self { batch, channels, plane: h * w },
-            _ => Self { batch: 0, channels: 0, plane: 0 },
-        }
-    }
+/// The same as a composition.
+fn composed_statistics(x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+    let channels = x.dim(1)?;
+    let rows = x.transpose(0, 1)?.reshape((channels, ()))?;
+    let mean = rows.mean(1)?;
+    let variance = rows.broadcast_sub(&mean.unsqueeze(1)?)?.sqr()?.mean(1)?;
+    Ok((mean, variance))
+}
 
-    /// The planes of one channel.
-    fn planes(self, x: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
-        (0..self.batch).map(move |image| &x[(image * self.channels + channel) * self.plane..][..self.plane])
-    }
-
-    /// Mean and biased variance of each channel.
-    fn moments(self, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let count = (self.batch * self.plane) as f64;
-        let mut moments = vec![0.0; 2 * self.channels];
-        share_chunks(&mut moments, 2, |channel, out| {
-            let mean = (self.planes(x, channel).map(rows::long_sum).sum::<f64>() / count) as f32;
-            let squares = self.planes(x, channel).map(|plane| rows::long_squares(plane, mean)).sum::<f64>();
-            out.copy_from_slice(&[mean, (squares / count) as f32]);
-        });
-        moments.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip()
-    }
+fn composed(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    mean: &Tensor,
+    variance: &Tensor,
+    eps: f64,
+) -> candle_core::Result<Tensor> {
+    let mut column = vec![1; x.rank()];
+    column[1] = x.dim(1)?;
+    let scale = (weight / (variance + eps)?.sqrt()?)?;
+    let shift = (bias - (mean * &scale)?)?;
+    x.broadcast_mul(&scale.reshape(column.as_slice())?)?.broadcast_add(&shift.reshape(column)?)
 }
 
 /// The normalization by a mean and a standard deviation that are known.
@@ -140,42 +139,14 @@ impl BatchNorm {
         Self { mean, scale, of_batch }
     }
 
-    /// For each channel the gradients of the weight and of the bias.
-    fn parameter_gradients(&self, maps: Maps, x: &[f32], grad: &[f32]) -> Vec<f32> {
-        let mut sums = vec![0.0; 2 * maps.channels];
-        share_chunks(&mut sums, 2, |channel, out| {
-            let planes = maps.planes(x, channel).zip(maps.planes(grad, channel));
-            let along: f64 = planes.map(|(x, grad)| rows::long_product(x, self.mean[channel], grad)).sum();
-            let total: f64 = maps.planes(grad, channel).map(rows::long_sum).sum();
-            out.copy_from_slice(&[along as f32 * self.scale[channel], total as f32]);
-        });
-        sums
-    }
-
-    fn input_gradient(&self, maps: Maps, x: &[f32], weight: &[f32], grad: &[f32], sums: &[f32]) -> Vec<f32> {
-        let share = 1.0 / (maps.batch * maps.plane) as f32;
-        let mut out = vec![0.0; x.len()];
-        for_each_chunk(&mut out, maps.plane, |index, out| {
-            let channel = index % maps.channels;
-            let (mean, scale) = (self.mean[channel], self.scale[channel]);
-            let here = index * maps.plane..(index + 1) * maps.plane;
-            let slope = weight[channel] * scale;
-            if self.of_batch {
-                let (along, total) = (sums[2 * channel] * share, sums[2 * channel + 1] * share);
-                let x_scale = -slope * along * scale;
-                rows::mix(
-                    &x[here.clone()],
-                    x_scale,
-                    &grad[here],
-                    slope,
-                    -slope * total - mean * x_scale,
-                    out,
-                );
-            } else {
-                rows::scale_and_shift(&grad[here], slope, 0.0, out);
-            }
-        });
-        out
+    /// The gradients of the weight and of the bias.
+    fn parameter_gradients(&self, planes: Planes, x: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let along = planes
+            .sums(|channel, here| rows::long_product(&x[here.clone()], self.mean[channel], &grad[here]));
+        let totals = planes.sums(|_, here| rows::long_sum(&grad[here]));
+        let along = planes.over_batch(&along).into_iter().zip(&self.scale);
+        let weight_grad = along.map(|(along, scale)| along as f32 * scale).collect();
+        (weight_grad, planes.over_batch(&totals).into_iter().map(|total| total as f32).collect())
     }
 }
 
@@ -184,23 +155,31 @@ impl Function for BatchNorm {
 
     fn forward(&self, inputs: &[Operand]) -> candle_core::Result<(Vec<f32>, Shape)> {
         let (x, weight, bias) = (inputs[0].dense()?, inputs[1].dense()?, inputs[2].dense()?);
-        let maps = Maps::of(inputs[0].dims());
         let mut y = vec![0.0; x.len()];
-        for_each_chunk(&mut y, maps.plane, |index, y| {
-            let channel = index % maps.channels;
+        Planes::of(inputs[0].dims()).for_each_piece(&mut y, |channel, here, y| {
             let slope = weight[channel] * self.scale[channel];
-            let shift = bias[channel] - self.mean[channel] * slope;
-            rows::scale_and_shift(&x[index * maps.plane..][..maps.plane], slope, shift, y);
+            rows::scale_and_shift(&x[here], slope, bias[channel] - self.mean[channel] * slope, y);
         });
         Ok((y, inputs[0].dims().into()))
     }
 
     fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
-        let maps = Maps::of(pass.inputs[0].dims());
+        let planes = Planes::of(pass.inputs[0].dims());
         let (x, weight, grad) = (pass.inputs[0].dense()?, pass.inputs[1].dense()?, pass.gradient.dense()?);
-        let sums = self.parameter_gradients(maps, &x, &grad);
-        let x_grad = pass.wanted[0].then(|| self.input_gradient(maps, &x, &weight, &grad, &sums));
-        let (weight_grad, bias_grad) = sums.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
-        Ok(vec![x_grad, Some(weight_grad), Some(bias_grad)])
+        let (weight_grad, bias_grad) = self.parameter_gradients(planes, &x, &grad);
+        let share = 1.0 / (planes.batch * planes.plane) as f32;
+        let mut x_grad = vec![0.0; if pass.wanted[0] { x.len() } else { 0 }];
+        planes.for_each_piece(&mut x_grad, |channel, here, out| {
+            let (mean, scale) = (self.mean[channel], self.scale[channel]);
+            let slope = weight[channel] * scale;
+            if self.of_batch {
+                let x_scale = -slope * weight_grad[channel] * share * scale;
+                let shift = -slope * bias_grad[channel] * share - mean * x_scale;
+                rows::mix(&x[here.clone()], x_scale, &grad[here], slope, shift, out);
+            } else {
+                rows::scale_and_shift(&grad[here], slope, 0.0, out);
+            }
+        });
+        Ok(vec![Some(x_grad).filter(|_| pass.wanted[0]), Some(weight_grad), Some(bias_grad)])
     }
 }

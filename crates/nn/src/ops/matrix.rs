@@ -3,7 +3,7 @@
 use candle_core::{Layout, Shape, Tensor};
 
 use super::kernels::{Matrix, MatrixMut, gemm, gemm_tall};
-use super::{on_cpu, portable};
+use super::on_cpu;
 use crate::cpu::{
     Backward, Function, Operand, apply, chunk_rows, for_each_chunk, share_chunks, sum_partials,
 };
@@ -34,7 +34,9 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     };
     if !on_cpu(&[x, weight]) {
         let flat = x.reshape((rows, weight.dim(1)?))?;
-        return Ok(portable::linear(&flat, weight, bias)?.reshape(dims)?);
+        let y = flat.matmul(&weight.t()?)?;
+        let y = if let Some(bias) = bias { y.broadcast_add(bias)? } else { y };
+        return Ok(y.reshape(dims)?);
     }
     Ok(match bias {
         Some(bias) => apply(Linear, &[x, weight, bias])?,

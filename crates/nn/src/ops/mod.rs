@@ -6,30 +6,40 @@
 //! that differentiate correctly.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod conv;
 mod conv_transpose;
+mod group_norm;
+mod indexing;
 mod kernels;
 mod matrix;
 mod noise;
 mod norm;
 mod pad;
 mod pool;
-mod portable;
 mod resample;
 mod resize;
 mod sample;
+mod scan;
+mod softmax;
+mod sorting;
 mod unfold;
 
-pub use activation::{gelu, relu, softmax};
+pub use activation::{
+    elu, gelu, gelu_tanh, hard_sigmoid, hard_swish, leaky_relu, prelu, relu, relu6, sigmoid, silu, tanh,
+};
+pub use attention::attention;
 pub use batch_norm::{BatchStatistics, batch_norm_eval, batch_norm_train};
 pub use conv::{Conv2dOptions, Conv3dOptions, ConvOptions, conv2d, conv3d};
 pub use conv_transpose::{
     ConvTranspose2dOptions, ConvTranspose3dOptions, ConvTransposeOptions, conv_transpose2d, conv_transpose3d,
 };
+pub use group_norm::{group_norm, instance_norm};
+pub use indexing::{gather, index_select, one_hot, scatter, scatter_add};
 pub use matrix::{linear, matmul};
 pub use noise::{drop_path, dropout, dropout2d};
-pub use norm::layer_norm;
+pub use norm::{layer_norm, layer_norm2d};
 pub use pad::{Padding, pad2d};
 pub use pool::{
     PoolOptions, adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d, max_pool2d_with_indices,
@@ -37,6 +47,9 @@ pub use pool::{
 };
 pub use resize::{Interpolation, ResizeTo, resize, resize_bilinear};
 pub use sample::{GridOptions, OutsideGrid, SampleMode, grid_sample, point_sample};
+pub use scan::cumsum;
+pub use softmax::{log_softmax, softmax};
+pub use sorting::{Order, sort, top_k};
 pub use unfold::{fold, unfold};
 
 pub(crate) use conv::convolve;

@@ -1,6 +1,6 @@
 //! What must not change a result: the number of threads, and whether the fused functions or their portable twins compute.
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{D, DType, Device, Tensor, Var};
 use segbench_nn::ops::{self, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions};
 use segbench_nn::{Context, Result};
 
@@ -97,11 +97,58 @@ fn own_cases() -> Vec<Case> {
         case("linear", &[&[2, 1100, 33], &[17, 33], &[17]], |t| ops::linear(&t[0], &t[1], Some(&t[2]))),
         case("matmul", &[&[3, 65, 33], &[3, 33, 70]], |t| ops::matmul(&t[0], &t[1], &Context::eval())),
         case("layer_norm", &[&[2, 700, 33], &[33], &[33]], |t| ops::layer_norm(&t[0], &t[1], &t[2], 1e-6)),
-        case("softmax", &[&[2, 300, 65]], |t| ops::softmax(&t[0])),
+        case("softmax", &[&[2, 300, 65]], |t| ops::softmax(&t[0], D::Minus1)),
         case("gelu", &[&[3, 300, 65]], |t| ops::gelu(&t[0])),
         case("relu", &[&[3, 300, 65]], |t| ops::relu(&t[0])),
         case("bilinear", &[&[3, 9, 23, 31]], |t| ops::resize_bilinear(&t[0], 45, 67, false)),
         case("bilinear corners", &[&[3, 9, 45, 67]], |t| ops::resize_bilinear(&t[0], 23, 31, true)),
+        case("softmax of planes", &[&[2, 19, 3000]], |t| ops::softmax(&t[0], 1)),
+        case("log_softmax", &[&[2, 300, 65]], |t| ops::log_softmax(&t[0], D::Minus1)),
+        case("log_softmax of planes", &[&[2, 19, 3000]], |t| ops::log_softmax(&t[0], 1)),
+        case("relu6", &[&[3, 300, 65]], |t| ops::relu6(&(&t[0] * 9.0)?)),
+        case("leaky_relu", &[&[3, 300, 65]], |t| ops::leaky_relu(&t[0], 0.1)),
+        case("elu", &[&[3, 300, 65]], |t| ops::elu(&t[0], 0.7)),
+        case("sigmoid", &[&[3, 300, 65]], |t| ops::sigmoid(&t[0])),
+        case("silu", &[&[3, 300, 65]], |t| ops::silu(&t[0])),
+        case("tanh", &[&[3, 300, 65]], |t| ops::tanh(&t[0])),
+        case("gelu_tanh", &[&[3, 300, 65]], |t| ops::gelu_tanh(&(&t[0] * 4.0)?)),
+        case("hard_sigmoid", &[&[3, 300, 65]], |t| ops::hard_sigmoid(&(&t[0] * 6.0)?)),
+        case("hard_swish", &[&[3, 300, 65]], |t| ops::hard_swish(&(&t[0] * 6.0)?)),
+        case("prelu", &[&[3, 7, 45, 67], &[7]], |t| ops::prelu(&t[0], &t[1])),
+        case("prelu with one weight", &[&[1, 3, 300, 301], &[1]], |t| ops::prelu(&t[0], &t[1])),
+        case("layer_norm2d", &[&[2, 33, 45, 37], &[33], &[33]], |t| {
+            ops::layer_norm2d(&t[0], &t[1], &t[2], 1e-6)
+        }),
+        case("group_norm", &[&[2, 6, 45, 37], &[6], &[6]], |t| {
+            ops::group_norm(&t[0], 3, Some([&t[1], &t[2]]), 1e-5)
+        }),
+        case("group_norm without parameters", &[&[2, 6, 45, 37]], |t| ops::group_norm(&t[0], 2, None, 1e-5)),
+        case("instance_norm of large planes", &[&[1, 2, 45, 37, 43], &[2], &[2]], |t| {
+            ops::instance_norm(&t[0], Some([&t[1], &t[2]]), 1e-5)
+        }),
+        case("attention", &[&[2, 3, 300, 9], &[2, 3, 65, 9], &[2, 3, 65, 7]], |t| attend(t, None)),
+        case("attention of one head", &[&[1, 1, 1100, 9], &[1, 1, 65, 9], &[1, 1, 65, 7]], |t| {
+            attend(t, None)
+        }),
+        case(
+            "attention with a mask",
+            &[&[4, 3, 70, 9], &[4, 3, 65, 9], &[4, 3, 65, 7], &[2, 1, 70, 65]],
+            |t| {
+                let mask = (t[3].ge(-0.5)?.to_dtype(t[3].dtype())?.log()? + 1.0)?;
+                attend(t, Some(&mask.detach()))
+            },
+        ),
+        case("attention with a position bias", &[&[1, 3, 70, 65], &[20, 3, 70, 9], &[20, 3, 65, 9]], |t| {
+            let value = (&t[2] * 2.0)?;
+            ops::attention(&t[1], &t[2], &value, Some(&t[0]), 0.4, &Context::eval())
+        }),
+        case("gather", &[&[9, 700, 5]], |t| ops::gather(&t[0], &indices(&[9, 900, 5], 700), 1)),
+        case("index_select", &[&[9, 700, 5]], |t| ops::index_select(&t[0], &indices(&[900], 700), 1)),
+        case("cumsum", &[&[9, 700, 5]], |t| ops::cumsum(&t[0], 1)),
+        case("cumsum of rows", &[&[37, 700]], |t| ops::cumsum(&t[0], 1)),
+        case("batch_norm of volumes", &[&[2, 3, 13, 45, 37], &[3], &[3]], |t| {
+            Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-5)?.0)
+        }),
         case("batch_norm", &[&[3, 6, 45, 37], &[6], &[6]], |t| {
             Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-5)?.0)
         }),
@@ -110,6 +157,16 @@ fn own_cases() -> Vec<Case> {
             ops::batch_norm_eval(&t[0], &t[1], &t[2], &t[3], &variance, 1e-5)
         }),
     ]
+}
+
+fn attend(t: &[Tensor], bias: Option<&Tensor>) -> Result<Tensor> {
+    ops::attention(&t[0], &t[1], &t[2], bias, 0.4, &Context::eval())
+}
+
+fn indices(dims: &[usize], size: u32) -> Tensor {
+    let count = dims.iter().product::<usize>() as u32;
+    let places: Vec<u32> = (0..count).map(|place| place * 7919 % size).collect();
+    Tensor::from_vec(places, dims, &Device::Cpu).unwrap()
 }
 
 /// The result and the gradients of the first two inputs.

@@ -2,7 +2,8 @@
 //!
 //! When candle repairs one, the test says so: then its case goes, and so may our operator.
 
-use candle_core::{D, Tensor, Var};
+use candle_core::{D, Device, Tensor, Var};
+use candle_nn::Module;
 use segbench_nn::Result;
 use segbench_nn::ops::{self, Interpolation, PoolOptions, ResizeTo};
 
@@ -138,7 +139,78 @@ const DEFECTS: &[Defect] = &[
         ours: |t| ops::resize_bilinear(&t[0], 8, 10, true),
         candle: |t| Ok(t[0].upsample_bilinear2d(8, 10, true)?),
     },
+    Defect {
+        name: "LayerNorm cuts the graph",
+        inputs: &[&[3, 5, 7], &[7], &[7]],
+        ours: |t| ops::layer_norm(&t[0], &t[1], &t[2], 1e-2),
+        candle: |t| Ok(candle_nn::LayerNorm::new(t[1].clone(), t[2].clone(), 1e-2).forward(&t[0])?),
+    },
+    Defect {
+        name: "softmax_last_dim cuts the graph",
+        inputs: &[&[3, 5, 7]],
+        ours: |t| ops::softmax(&t[0], D::Minus1),
+        candle: |t| Ok(candle_nn::ops::softmax_last_dim(&t[0])?),
+    },
+    Defect {
+        name: "rms_norm, which no network here has, cuts the graph",
+        inputs: &[&[3, 5, 7], &[7]],
+        ours: |t| Ok(candle_nn::ops::rms_norm_slow(&t[0], &t[1], 1e-2)?),
+        candle: |t| Ok(candle_nn::ops::rms_norm(&t[0], &t[1], 1e-2)?),
+    },
+    Defect {
+        name: "scatter passes gradients to what was overwritten",
+        inputs: &[&[3, 5], &[3, 2]],
+        ours: |t| ops::scatter(&t[0], &narrow_places(), &t[1], 1),
+        candle: |t| Ok(t[0].scatter(&narrow_places(), &t[1], 1)?),
+    },
+    Defect {
+        name: "scatter_add of a narrow source",
+        inputs: &[&[3, 5], &[3, 2]],
+        ours: |t| ops::scatter_add(&t[0], &narrow_places(), &t[1], 1),
+        candle: |t| Ok(t[0].scatter_add(&narrow_places(), &t[1], 1)?),
+    },
+    Defect {
+        name: "scatter_add of a wide source loses gradients",
+        inputs: &[&[3, 5], &[3, 5]],
+        ours: |t| ops::scatter_add(&t[0], &wide_places(), &t[1], 1),
+        candle: |t| Ok(t[0].scatter_add(&wide_places(), &t[1], 1)?),
+    },
+    Defect {
+        name: "conv2d, stride 2, of 8x7",
+        inputs: &[&[2, 4, 8, 7], &[3, 4, 3, 3]],
+        ours: |t| ops::conv2d(&t[0], &t[1], None, &strided()),
+        candle: |t| Ok(t[0].conv2d(&t[1], 1, 2, 1, 1)?),
+    },
+    Defect {
+        name: "conv2d, stride 2, of 7x8",
+        inputs: &[&[2, 4, 7, 8], &[3, 4, 3, 3]],
+        ours: |t| ops::conv2d(&t[0], &t[1], None, &strided()),
+        candle: |t| Ok(t[0].conv2d(&t[1], 1, 2, 1, 1)?),
+    },
+    Defect {
+        name: "unfold",
+        inputs: &[&[2, 9]],
+        ours: |t| {
+            let windows = ops::unfold(&t[0].reshape((2, 1, 1, 9))?, [1, 3], &ops::Conv2dOptions::default())?;
+            Ok(windows.transpose(1, 2)?)
+        },
+        candle: |t| Ok(t[0].unfold(1, 3, 1)?),
+    },
 ];
+
+fn strided() -> ops::Conv2dOptions {
+    ops::Conv2dOptions { stride: [2; 2], ..ops::Conv2dOptions::padded(1) }
+}
+
+/// Two of five places of each row.
+fn narrow_places() -> Tensor {
+    Tensor::new(&[[3u32, 0], [1, 4], [2, 3]], &Device::Cpu).unwrap()
+}
+
+/// Five of five places of each row, some more than once.
+fn wide_places() -> Tensor {
+    Tensor::new(&[[3u32, 0, 1, 1, 4], [1, 4, 2, 2, 2], [0, 0, 0, 0, 1]], &Device::Cpu).unwrap()
+}
 
 fn pool(kernel: usize, stride: usize, padding: usize) -> PoolOptions {
     PoolOptions { stride: [stride; 2], padding: [padding; 2], ..PoolOptions::new([kernel; 2]) }

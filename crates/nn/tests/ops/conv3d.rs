@@ -19,7 +19,7 @@ fn transposed(stride: usize, padding: usize, groups: usize) -> ConvTranspose3dOp
 
 #[test]
 fn volumes_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::open("conv.safetensors");
+    let reference = Reference::read("conv.safetensors");
     let mixed = Conv3dOptions {
         stride: [1, 2, 3],
         padding: [[2; 2], [0; 2], [1; 2]],

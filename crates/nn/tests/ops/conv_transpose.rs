@@ -20,7 +20,7 @@ fn options(stride: usize, padding: usize, dilation: usize, groups: usize) -> Con
 
 #[test]
 fn transposed_convolutions_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::open("conv.safetensors");
+    let reference = Reference::read("conv.safetensors");
     let rest = |rest: usize, options| ConvTranspose2dOptions { output_padding: [rest; 2], ..options };
     for (case, options) in [
         ("up_k2s2", options(2, 0, 1, 1)),

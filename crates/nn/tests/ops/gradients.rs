@@ -1,7 +1,7 @@
 //! The gradient of every operation against central differences, at odd sizes.
 
 use crate::support::{assert_close, check_gradient, random, values};
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use segbench_nn::ops::{self, Conv2dOptions};
 use segbench_nn::{Context, Result};
 
@@ -50,7 +50,9 @@ fn row_operations_have_the_gradients_of_their_definitions() {
         check_gradient("layer_norm", &inputs, 2.0 * CURVED, |t| {
             ops::layer_norm(&t[0], &t[1], &t[2], 1e-6).unwrap()
         });
-        check_gradient("softmax", &inputs[..1], CURVED, |t| ops::softmax(&(&t[0] * 3.0).unwrap()).unwrap());
+        check_gradient("softmax", &inputs[..1], CURVED, |t| {
+            ops::softmax(&(&t[0] * 3.0).unwrap(), D::Minus1).unwrap()
+        });
         check_gradient("gelu", &inputs[..1], CURVED, |t| ops::gelu(&(&t[0] * 2.5).unwrap()).unwrap());
     }
 }
@@ -96,7 +98,7 @@ fn gradients_of_a_tensor_that_is_used_twice_add_up() {
         let x = ops::relu(&(&t[0] + 2.0)?)?;
         let left = ops::conv2d(&x, &t[1], None, &options)?;
         let right = ops::resize_bilinear(&ops::resize_bilinear(&x, 3, 4, false)?, 5, 7, false)?;
-        let tokens = ops::softmax(&ops::linear(&x.permute((0, 2, 3, 1))?, &t[2], None)?)?;
+        let tokens = ops::softmax(&ops::linear(&x.permute((0, 2, 3, 1))?, &t[2], None)?, D::Minus1)?;
         Ok((((left + right)? + &x)? + tokens.permute((0, 3, 1, 2))?)?)
     };
     let inputs = [random(1, &[2, 4, 5, 7]), random(2, &[4, 1, 3, 3]), random(3, &[4, 4])];

@@ -7,7 +7,7 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use segbench_nn::Context;
 use segbench_nn::layers::{
-    BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose2d,
+    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose2d,
     ConvTranspose2dConfig, DropPath, Dropout, Dropout2d, LayerNorm, Linear, LinearConfig,
 };
 use segbench_nn::ops::{Conv2dOptions, ConvTranspose2dOptions};
@@ -65,7 +65,7 @@ fn parameters_have_the_names_shapes_and_starting_values_of_the_reference() {
     };
     ConvTranspose2d::new(4, 6, [4, 2], doubling, vb.pp("up")).unwrap();
     LayerNorm::new(4, 1e-6, vb.pp("norm")).unwrap();
-    BatchNorm2d::new(4, BatchNormConfig::default(), vb.pp("bn")).unwrap();
+    BatchNorm::new(4, BatchNormConfig::default(), vb.pp("bn")).unwrap();
     let third = (2.0f64 / 9.0).sqrt();
     assert_eq!(
         *notes.lock().unwrap(),
@@ -145,7 +145,7 @@ fn a_pass_without_gradients_builds_no_graph() {
 #[test]
 fn batch_norm_refuses_to_train_on_a_single_value() {
     let (_, vb) = notes();
-    let layer = BatchNorm2d::new(3, BatchNormConfig::default(), vb).unwrap();
+    let layer = BatchNorm::new(3, BatchNormConfig::default(), vb).unwrap();
     assert!(layer.forward(&ones(&[1, 3, 1, 1]), &Context::train(0, 0)).is_err());
     assert!(layer.forward(&ones(&[1, 3, 1, 1]), &Context::eval()).is_ok());
 }

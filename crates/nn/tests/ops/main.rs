@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activations;
 mod anywhere;
+mod attention;
 mod candle_defects;
-mod conv;
 mod conv3d;
+mod conv;
 mod conv_transpose;
 mod convolution;
 mod fixture;
 mod gradients;
+mod indexing;
 mod layers;
+mod norms;
 mod oracle;
 mod pooling;
 mod reference;

@@ -1,65 +1,9 @@
-//! Loops over single elements and over rows.
+//! Loops over rows.
 
-use crate::cpu::math::{dot, erf, exp, largest, sum_of};
+use crate::cpu::math::{dot, sum_of};
 use crate::vectorized;
 
-const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
-/// 1 / sqrt(2 pi).
-const DENSITY: f32 = 0.398_942_3;
-
 vectorized! {
-    pub(in crate::ops) fn relu<'x, 'y>(x: &'x [f32], y: &'y mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            // NaN stays NaN.
-            *y = if *x < 0.0 { 0.0 } else { *x };
-        }
-    }
-
-    /// From the result, which is positive where the gradient passes.
-    pub(in crate::ops) fn relu_gradient<'y, 'g, 'o>(y: &'y [f32], grad: &'g [f32], out: &'o mut [f32]) {
-        for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-            *out = if *y > 0.0 { *grad } else { 0.0 };
-        }
-    }
-
-    pub(in crate::ops) fn gelu<'x, 'y>(x: &'x [f32], y: &'y mut [f32]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            let half = 0.5 * x;
-            *y = half.mul_add(erf(x * HALF_ROOT), half);
-        }
-    }
-
-    pub(in crate::ops) fn gelu_gradient<'x, 'g, 'o>(x: &'x [f32], grad: &'g [f32], out: &'o mut [f32]) {
-        for ((out, x), grad) in out.iter_mut().zip(x).zip(grad) {
-            let probability = 0.5_f32.mul_add(erf(x * HALF_ROOT), 0.5);
-            let density = DENSITY * exp(-0.5 * x * x);
-            *out = grad * x.mul_add(density, probability);
-        }
-    }
-
-    pub(in crate::ops) fn softmax<'a>(x: &'a [f32], y: &'a mut [f32], width: usize) {
-        for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            let top = largest(x);
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = exp(x - top);
-            }
-            let scale = 1.0 / sum_of(y, |y| y);
-            for y in y.iter_mut() {
-                *y *= scale;
-            }
-        }
-    }
-
-    pub(in crate::ops) fn softmax_gradient<'a>(y: &'a [f32], grad: &'a [f32], out: &'a mut [f32], width: usize) {
-        let rows = y.chunks_exact(width).zip(grad.chunks_exact(width));
-        for ((y, grad), out) in rows.zip(out.chunks_exact_mut(width)) {
-            let mean = dot(y, grad);
-            for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-                *out = y * (grad - mean);
-            }
-        }
-    }
-
     pub(in crate::ops) fn layer_norm<'a>(x: &'a [f32], weight: &'a [f32], bias: &'a [f32], eps: f32, y: &'a mut [f32]) {
         let width = weight.len();
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
@@ -134,6 +78,19 @@ vectorized! {
                 *to = x - center;
             }
             sum += f64::from(dot(&centered[..x.len()], grad));
+        }
+        sum
+    }
+
+    /// The sum of `min(x, 0) · grad` of two long rows.
+    pub(in crate::ops) fn long_falling_product<'a>(x: &'a [f32], grad: &'a [f32]) -> f64 {
+        let mut sum = 0.0;
+        let mut falling = [0.0; 256];
+        for (x, grad) in x.chunks(256).zip(grad.chunks(256)) {
+            for (to, x) in falling.iter_mut().zip(x) {
+                *to = if *x > 0.0 { 0.0 } else { *x };
+            }
+            sum += f64::from(dot(&falling[..x.len()], grad));
         }
         sum
     }
