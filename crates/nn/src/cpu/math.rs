@@ -52,7 +52,7 @@ pub fn tanh(x: f32) -> f32 {
         .mul_add(square, 2.063_908_8e-2)
         .mul_add(square, -5.373_971_6e-2)
         .mul_add(square, 1.333_144_2e-1)
-        .mul_add(square, -3.333_328_2e-1);
+        .mul_add(square, -3.333_328e-1);
     let far = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
     if x.abs() < 0.625 { (polynomial * square).mul_add(x, x) } else { far.copysign(x) }
 }

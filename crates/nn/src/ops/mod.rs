@@ -3,7 +3,7 @@
 //! candle's own convolution, pooling, bilinear interpolation, layer normalization and softmax have no gradient, or a wrong one,
 //! for some or all inputs. Networks and losses use the functions of this module instead. On the CPU they are fused and run on
 //! all cores, with the same bits whatever the number of threads; on other devices they are compositions of candle operations
-//! that differentiate correctly.
+//! that differentiate correctly, or an error that says so where there is none.
 
 mod activation;
 mod attention;

@@ -130,11 +130,7 @@ impl Function for Softmax {
     }
 
     fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
-        self.0.fill_gradient(
-            pass,
-            |y, grad, out, width| kernels::rows_gradient(y, grad, out, width),
-            |y, grad, stride, start, out| kernels::columns_gradient(y, grad, stride, start, out),
-        )
+        self.0.fill_gradient(pass, kernels::rows_gradient, kernels::columns_gradient)
     }
 }
 
@@ -146,10 +142,6 @@ impl Function for LogSoftmax {
     }
 
     fn backward(&self, pass: &Backward) -> candle_core::Result<Vec<Option<Vec<f32>>>> {
-        self.0.fill_gradient(
-            pass,
-            |y, grad, out, width| kernels::log_rows_gradient(y, grad, out, width),
-            |y, grad, stride, start, out| kernels::log_columns_gradient(y, grad, stride, start, out),
-        )
+        self.0.fill_gradient(pass, kernels::log_rows_gradient, kernels::log_columns_gradient)
     }
 }

@@ -92,7 +92,7 @@ fn prelu_equals_its_definition() {
 
 #[test]
 fn softmax_equals_its_definition_in_tiles_and_rows() {
-    for (dims, dim) in [([2, 5, 300], 1), ([2, 300, 5], 2), ([3, 2, 7], 0)] {
+    for (dims, dim) in [([1, 3, 300], 1), ([2, 5, 70], 2), ([3, 2, 7], 0)] {
         let inner: usize = dims[dim + 1..].iter().product();
         let exponentials = |t: &[Vec<f64>]| -> Vec<(f64, f64)> {
             let line = |place: usize| place / (dims[dim] * inner) * inner + place % inner;

@@ -7,7 +7,7 @@ const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// 1 / sqrt(2 pi).
 const DENSITY: f32 = 0.398_942_3;
 /// sqrt(8 / pi): twice the factor in the approximation of the normal distribution by tanh.
-const STEEPNESS: f32 = 1.595_769_1;
+const STEEPNESS: f32 = 1.595_769;
 /// The share of the cube in the same approximation.
 const CUBE: f32 = 0.044_715;
 
