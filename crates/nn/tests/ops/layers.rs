@@ -8,7 +8,8 @@ use candle_nn::{Init, VarBuilder};
 use segbench_nn::Context;
 use segbench_nn::layers::{
     BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose2d,
-    ConvTranspose2dConfig, DropPath, Dropout, Dropout2d, LayerNorm, Linear, LinearConfig,
+    ConvTranspose2dConfig, DropPath, Dropout, Dropout2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm2d,
+    Linear, LinearConfig, Prelu,
 };
 use segbench_nn::ops::{Conv2dOptions, ConvTranspose2dOptions};
 
@@ -66,6 +67,10 @@ fn parameters_have_the_names_shapes_and_starting_values_of_the_reference() {
     ConvTranspose2d::new(4, 6, [4, 2], doubling, vb.pp("up")).unwrap();
     LayerNorm::new(4, 1e-6, vb.pp("norm")).unwrap();
     BatchNorm::new(4, BatchNormConfig::default(), vb.pp("bn")).unwrap();
+    GroupNorm::new(2, 4, 1e-5, vb.pp("gn")).unwrap();
+    InstanceNorm::affine(4, 1e-5, vb.pp("in")).unwrap();
+    LayerNorm2d::new(4, 1e-6, vb.pp("ln")).unwrap();
+    Prelu::new(4, vb.pp("prelu")).unwrap();
     let third = (2.0f64 / 9.0).sqrt();
     assert_eq!(
         *notes.lock().unwrap(),
@@ -87,6 +92,13 @@ fn parameters_have_the_names_shapes_and_starting_values_of_the_reference() {
             "bn.bias [4] Const(0.0)".to_owned(),
             "bn.running_mean [4] Const(0.0)".to_owned(),
             "bn.running_var [4] Const(1.0)".to_owned(),
+            "gn.weight [4] Const(1.0)".to_owned(),
+            "gn.bias [4] Const(0.0)".to_owned(),
+            "in.weight [4] Const(1.0)".to_owned(),
+            "in.bias [4] Const(0.0)".to_owned(),
+            "ln.weight [4] Const(1.0)".to_owned(),
+            "ln.bias [4] Const(0.0)".to_owned(),
+            "prelu.weight [4] Const(0.25)".to_owned(),
         ]
     );
 }
