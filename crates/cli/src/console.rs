@@ -75,6 +75,15 @@ impl Console {
     }
 }
 
+impl Console {
+    fn bar(&self, name: &str, total: u64, template: &str) -> Box<dyn Task + '_> {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name.to_owned()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Box::new(Bar(bar))
+    }
+}
+
 impl Progress for Console {
     fn start(&self, name: &str, total: u64) -> Box<dyn Task + '_> {
         if self.writes_lines {
@@ -85,10 +94,16 @@ impl Progress for Console {
         } else {
             "{prefix} {bar:28} {pos}/{len} {elapsed}, {eta} left {msg}"
         };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total).with_style(style).with_prefix(name.to_owned()));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Box::new(Bar(bar))
+        self.bar(name, total, template)
+    }
+
+    fn start_bytes(&self, name: &str, total: u64) -> Box<dyn Task + '_> {
+        let template = if total == 0 {
+            "{prefix} {spinner} {binary_bytes} {binary_bytes_per_sec} {elapsed} {msg}"
+        } else {
+            "{prefix} {bar:28} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {eta} left {msg}"
+        };
+        self.bar(name, total, template)
     }
 
     fn note(&self, text: &str) {

@@ -128,9 +128,9 @@ fn a_member_with_a_wrong_checksum_is_named() {
 #[test]
 fn a_member_larger_than_any_image_is_not_read() {
     let (_dir, zip) = zipped(&two_files());
-    // The sizes in the central directory and before the data: 10 bytes become nearly 4 GiB.
-    let size = |size: u32| [size.to_le_bytes(), size.to_le_bytes()].concat();
-    replace_in_file(&zip, &size(10), &size(u32::MAX - 1));
+    // Packed and unpacked size in the central directory and before the data: 10 bytes become nearly 4 GiB.
+    let sizes = |unpacked: u32| [10_u32.to_le_bytes(), unpacked.to_le_bytes()].concat();
+    replace_in_file(&zip, &sizes(10), &sizes(u32::MAX - 1));
     let archive = Archive::open(&zip).expect("the list is whole");
     let err = archive.read(archive.member("a/first.txt").expect("there")).expect_err("refused");
     assert!(matches!(err, Error::LargeMember { .. }), "{err}");

@@ -1,10 +1,12 @@
-//! Files in memory, to be written as a folder or a zip.
+//! Files in memory, to be written as a folder or an archive.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -91,6 +93,84 @@ impl Files {
         }
         zip.finish().expect("finished");
     }
+
+    /// The bytes of a tar, members in the order of their names.
+    ///
+    /// # Panics
+    /// If a name is longer than any tar takes.
+    pub fn tar(&self) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in &self.0 {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, bytes.as_slice()).expect("written");
+        }
+        tar.into_inner().expect("finished")
+    }
+
+    /// The bytes of a tar under gzip.
+    ///
+    /// # Panics
+    /// As [`Self::tar`].
+    pub fn tar_gz(&self) -> Vec<u8> {
+        gzip(&self.tar())
+    }
+
+    /// The bytes of a rar of version 5 that packs nothing.
+    pub fn rar(&self) -> Vec<u8> {
+        let mut rar = b"Rar!\x1a\x07\x01\0".to_vec();
+        rar.extend(rar_block(&[1, 0, 0], &[]));
+        for (name, bytes) in &self.0 {
+            // A file with data behind it (2) and a checksum (4), packed by method 0, made on Unix (1).
+            let mut header = vec![2, 2];
+            header.extend(rar_number(bytes.len() as u64));
+            header.push(4);
+            header.extend(rar_number(bytes.len() as u64));
+            header.extend(rar_number(0o100_644));
+            header.extend(crc32fast::hash(bytes).to_le_bytes());
+            header.extend([0, 1]);
+            header.extend(rar_number(name.len() as u64));
+            header.extend(name.as_bytes());
+            rar.extend(rar_block(&header, bytes));
+        }
+        rar.extend(rar_block(&[5, 0, 0], &[]));
+        rar
+    }
+}
+
+/// Packs bytes with gzip.
+///
+/// # Panics
+/// Never: a vector takes every byte.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("a vector takes every byte");
+    encoder.finish().expect("a vector takes every byte")
+}
+
+/// A block of a rar: checksum and length of the header, the header, the data.
+///
+/// # Source
+/// <https://www.rarlab.com/technote.htm>
+fn rar_block(header: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut checked = rar_number(header.len() as u64);
+    checked.extend(header);
+    let mut block = crc32fast::hash(&checked).to_le_bytes().to_vec();
+    block.extend(checked);
+    block.extend(data);
+    block
+}
+
+/// Seven bits per byte, the lowest first; the eighth says that more follow.
+fn rar_number(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 /// Replaces every occurrence of `from` in a file by `to`, which is as long: for damage that no zip writer makes.

@@ -5,6 +5,11 @@ pub trait Progress: Send + Sync {
     /// A task of `total` steps begins; zero if nobody knows how many.
     fn start(&self, name: &str, total: u64) -> Box<dyn Task + '_>;
 
+    /// A task of `total` bytes begins; zero if nobody knows how many. Bytes are shown with their rate.
+    fn start_bytes(&self, name: &str, total: u64) -> Box<dyn Task + '_> {
+        self.start(name, total)
+    }
+
     /// Something worth a line, such as "the second run had nothing to do".
     fn note(&self, text: &str);
 }

@@ -35,6 +35,9 @@ const SIDEWAYS: &[(&str, &str)] = &[("storage", "types"), ("datasets", "fetch")]
 const CONFINED: &[(&str, &[&str])] = &[
     ("polars", &["tables"]),
     ("yaml_serde", &["datasets", "pipeline"]),
+    ("reqwest", &["fetch"]),
+    ("rustls", &["fetch"]),
+    ("tar", &["fetch", "testkit"]),
     ("zip", &["nn", "fetch", "datasets", "testkit"]),
     ("candle-core", &["nn", "losses", "models", "training", "benchmark", "cli"]),
     ("candle-nn", &["nn", "losses", "models", "training"]),

@@ -7,12 +7,12 @@ use std::time::UNIX_EPOCH;
 
 use segbench_storage::Error as StorageError;
 
+use super::reading::Member;
 use crate::Error;
-use crate::archive::Member;
 
 /// All files below `root`. Links are followed, because people keep data sets on other disks; a folder that contains itself is
 /// visited once.
-pub(crate) fn list(root: &Path) -> Result<Vec<Member>, Error> {
+pub(super) fn list(root: &Path) -> Result<Vec<Member>, Error> {
     let mut members = Vec::new();
     let mut visited = BTreeSet::new();
     visit(root, root, &mut visited, &mut members)?;
@@ -53,7 +53,8 @@ fn visit(
             .ok()
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
-        members.push(Member { name: parts.join("/"), size: metadata.len(), stamp, index: members.len() });
+        let (name, place) = (parts.join("/"), members.len() as u64);
+        members.push(Member { name, size: metadata.len(), stamp, crc32: None, place });
     }
     Ok(())
 }
