@@ -314,14 +314,8 @@ fn a_rar_is_read_through_an_installed_program() {
     fs::write(&path, hostile.rar()).expect("written");
     assert!(matches!(Archive::open(&path), Err(Error::UnsafeMember { .. })));
     let whole = files().rar();
-    let contents = &files().0["b.txt"];
-    let mut damaged = whole.clone();
-    let at = damaged.windows(contents.len()).position(|part| part == contents).expect("there");
-    damaged[at + 1234] ^= 1;
-    for broken in [&damaged[..], &whole[..at + 99]] {
-        fs::write(&path, broken).expect("written");
-        let err = Archive::open(&path).expect_err("refused");
-        assert_eq!(err.kind(), ErrorKind::InvalidData, "{err}");
-        assert!(err.to_string().contains("SYNTHIA.rar"), "{err}");
-    }
+    fs::write(&path, &whole[..whole.len() / 2]).expect("written");
+    let err = Archive::open(&path).expect_err("cut off");
+    assert_eq!(err.kind(), ErrorKind::InvalidData, "{err}");
+    assert!(err.to_string().contains("SYNTHIA.rar"), "{err}");
 }
