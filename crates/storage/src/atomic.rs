@@ -57,6 +57,14 @@ pub fn write_with(
     })
 }
 
+/// Gives a file that is complete and on disk its name, in place of what had it before.
+///
+/// # Errors
+/// [`Error::Write`]; both files are then as they were.
+pub fn rename(complete: &Path, path: &Path) -> Result<(), Error> {
+    fs::rename(complete, path).map_err(|source| Error::writing(path, source))
+}
+
 /// Makes `target` a hard link to `source`, or a copy where the file system cannot link.
 ///
 /// # Errors

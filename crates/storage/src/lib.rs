@@ -9,8 +9,8 @@ mod hash;
 mod read;
 
 pub use atomic::{
-    TEMPORARY_MARK, create_dir, link_or_copy, remove_abandoned, remove_dir, remove_temporaries, write,
-    write_json, write_with,
+    TEMPORARY_MARK, create_dir, link_or_copy, remove_abandoned, remove_dir, remove_temporaries, rename,
+    write, write_json, write_with,
 };
 pub use error::Error;
 pub use hash::{Sha256, sha256_bytes, sha256_file};

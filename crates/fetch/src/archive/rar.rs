@@ -62,7 +62,8 @@ fn members(path: &Path, listed: Vec<Listed>) -> Result<Vec<Member>, Error> {
     Ok(members)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
