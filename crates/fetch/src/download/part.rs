@@ -46,6 +46,10 @@ impl Part {
         let path = beside(destination, ".part");
         let record = beside(destination, ".part.json");
         let wrap = |source| StorageError::writing(&path, source);
+        if path.exists() {
+            // A process was killed here, perhaps while it wrote its note.
+            segbench_storage::remove_abandoned(destination.parent().unwrap_or(Path::new("")))?;
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
