@@ -27,6 +27,9 @@ pub(crate) struct Global {
     /// Change a value of the configuration, as `datasets.sample.draw.train=500`.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     pub(crate) overrides: Vec<String>,
+    /// Fetch nothing; a file that is missing is an error.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
     /// Threads; default: all cores.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
@@ -287,6 +290,11 @@ pub(crate) enum Coding {
 pub(crate) enum WeightsAction {
     /// Checkpoints with a tag.
     List,
+    /// Fetch a published checkpoint, show its licence, and keep it under its tag.
+    Fetch {
+        /// Tag (`segbench list weights`).
+        tag: String,
+    },
     /// Names, shapes and number formats in a checkpoint.
     Inspect {
         /// Checkpoint file or tag.

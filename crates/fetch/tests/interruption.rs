@@ -56,11 +56,18 @@ fn a_download_killed_at_any_moment_ends_in_the_same_bytes() {
     for _ in 0..20 {
         let dir = tempfile::tempdir().expect("a folder");
         let mut process = child_process(&server.url("/file"), dir.path()).spawn().expect("started");
-        thread::sleep(Duration::from_millis(5 + rng.below(150) as u64));
+        // How far it gets in a given time depends on the machine, so the moment is a number of bytes.
+        let moment = rng.below(BYTES) as u64;
+        let part = dir.path().join("file.zip.part");
+        while part.metadata().map_or(0, |data| data.len()) < moment
+            && process.try_wait().expect("asked").is_none()
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
         process.kill().expect("killed");
         process.wait().expect("ended");
         let what = download(&server.url("/file"), dir.path(), &bytes);
-        let part = fs::read(dir.path().join("file.zip.part")).unwrap_or_default();
+        let part = fs::read(part).unwrap_or_default();
         assert!(bytes.starts_with(&part), "the part is the file's beginning");
         if what.destination.exists() {
             assert!(fs::read(&what.destination).expect("there") == bytes, "never half a file under its name");
@@ -71,7 +78,7 @@ fn a_download_killed_at_any_moment_ends_in_the_same_bytes() {
         assert!(fs::read(&what.destination).expect("there") == bytes);
         assert_eq!(names(dir.path()), ["file.zip"]);
     }
-    assert!(unfinished >= 3, "only {unfinished} of 20 were killed within the download");
+    assert!(unfinished >= 10, "only {unfinished} of 20 were killed within the download");
     let resumed = server.requests().iter().filter(|request| request.range_start().is_some()).count();
     assert!(resumed >= unfinished, "{resumed} of {unfinished} went on");
 }

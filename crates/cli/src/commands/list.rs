@@ -1,8 +1,8 @@
 //! `list` and `show`.
 
 use segbench_metrics::METRICS;
-use segbench_models::InputSpec;
 use segbench_models::zoo::{self, find};
+use segbench_models::{InputSpec, WeightSource};
 use segbench_tables::Table;
 use segbench_types::Protocol;
 
@@ -79,14 +79,35 @@ fn protocols() -> Rows {
     (&["name", "what"], Protocol::all().into_iter().map(|one| vec![one.name, one.description]).collect())
 }
 
+/// Every published checkpoint with the model that it fits, sorted by tag.
+pub(super) fn published() -> Vec<(zoo::Model, WeightSource)> {
+    let of = |model: zoo::Model| {
+        let fits = move |source: &&WeightSource| source.preset == model.preset();
+        let sources = model.card().weights.iter().filter(fits).copied();
+        sources.map(move |source| (model, source))
+    };
+    let mut all: Vec<_> = zoo::models().into_iter().flat_map(of).collect();
+    all.sort_by_key(|(_, source)| source.tag);
+    all
+}
+
 fn weights(global: &Global) -> Result<Rows, Failure> {
     let stored = project(global, "reports".as_ref(), "cpu")?.weights().list()?;
+    let to_fetch =
+        published().into_iter().filter(|(_, source)| stored.iter().all(|card| card.tag != source.tag));
+    let to_fetch: Vec<Vec<String>> = to_fetch
+        .map(|(model, source)| {
+            let place = format!("to fetch from {}", source.url);
+            vec![source.tag.to_owned(), model.name(), source.dataset.to_owned(), String::new(), place]
+        })
+        .collect();
     let row = |card: segbench_pipeline::StoredWeights| {
         let dataset = card.training.map_or_else(String::new, |training| training.dataset);
         let place = card.path.map_or("part of segbench".to_owned(), |path| path.display().to_string());
         vec![card.tag, card.model, dataset, card.sha256[..12].to_owned(), place]
     };
-    Ok((&["tag", "model", "trained on", "sha256", "file"], stored.into_iter().map(row).collect()))
+    let rows = stored.into_iter().map(row).chain(to_fetch).collect();
+    Ok((&["tag", "model", "trained on", "sha256", "file"], rows))
 }
 
 /// Whether `name` is like `pattern`, in which `*` stands for anything.

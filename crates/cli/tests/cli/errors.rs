@@ -96,6 +96,25 @@ fn missing_weights_are_missing_before_anything_is_drawn() {
 }
 
 #[test]
+fn a_published_checkpoint_that_may_not_be_fetched_is_missing_and_a_wrong_tag_is_corrected() {
+    let place = Place::new();
+    let (tag, file) = (
+        "segformer-b0.cityscapes.mmseg",
+        "segformer_mit-b0_8x1_1024x1024_160k_cityscapes_20211208_101857-e7f88502.pth",
+    );
+    place.run(&["weights", "fetch", tag, "--offline"]).is(4, &[file, "--offline", "licence: "]);
+    place.run(&["weights", "fetch", "segformer-b0.cityscape.mmseg"]).is(2, &["did you mean", tag]);
+    assert!(place.tree("").is_empty());
+    let listed = place.run(&["weights", "list"]);
+    assert!(listed.stdout.contains(tag) && listed.stdout.contains(file), "{listed:?}");
+    // A file that is there is taken, and refused if it is no checkpoint.
+    fs::create_dir_all(place.join("data/weights/downloads")).expect("a folder");
+    fs::write(place.join("data/weights/downloads").join(file), "these are no tensors").expect("written");
+    place.run(&["weights", "fetch", tag, "--offline"]).is(6, &[file]);
+    place.run(&["weights", "list"]).is(0, &[]);
+}
+
+#[test]
 fn a_checkpoint_without_one_tensor_is_invalid_and_the_tensor_is_named() {
     let place = Place::trained();
     let whole = place.join("data/training/segformer-tiny.sample/last.safetensors");
