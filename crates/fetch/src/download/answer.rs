@@ -27,11 +27,13 @@ pub(crate) struct Passing {
     pub(super) reason: String,
     /// How long the server wants to be left alone.
     pub(super) asked: Option<Duration>,
+    /// Whether nobody was there.
+    pub(super) is_unanswered: bool,
 }
 
 impl Passing {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), asked: None }
+        Self { reason: reason.into(), asked: None, is_unanswered: false }
     }
 }
 
@@ -52,7 +54,7 @@ impl Failure {
             let expected = "an address that leads to a file".to_owned();
             return Self::Final(Error::NotTheFile { url: shown(url), got: reason(&err), expected });
         }
-        Self::passing(reason(&err))
+        Self::Passing(Passing { is_unanswered: err.is_connect(), ..Passing::new(reason(&err)) })
     }
 
     /// The failure that a status stands for; `None` for the statuses that bring bytes.
@@ -68,7 +70,7 @@ impl Failure {
             );
         Some(if may_pass {
             let asked = header(response.headers(), &RETRY_AFTER).and_then(|text| retry_after(&text));
-            Self::Passing(Passing { reason: format!("the server answered {status}"), asked })
+            Self::Passing(Passing { asked, ..Passing::new(format!("the server answered {status}")) })
         } else {
             Self::Final(Error::Refused { url: shown(url), status: status.to_string() })
         })

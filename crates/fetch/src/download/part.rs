@@ -50,17 +50,19 @@ impl Part {
             // A process was killed here, perhaps while it wrote its note.
             segbench_storage::remove_abandoned(destination.parent().unwrap_or(Path::new("")))?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(wrap)?;
-        // A file system that cannot lock gets no protection and no error.
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Err(Error::Busy { file: destination.to_owned() });
-        }
+        let file = loop {
+            let mut options = OpenOptions::new();
+            let file =
+                options.read(true).write(true).create(true).truncate(false).open(&path).map_err(wrap)?;
+            // A file system that cannot lock gets no protection and no error.
+            if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Err(Error::Busy { file: destination.to_owned() });
+            }
+            // Before it was locked, another process may have finished and renamed it; what was opened is then the finished file.
+            if is_still_at(&file, &path) {
+                break file;
+            }
+        };
         let bytes = file.metadata().map_err(wrap)?.len();
         let origin: Origin = segbench_storage::read_json(&record).unwrap_or_default();
         let mut part = Self {
@@ -198,6 +200,21 @@ impl Part {
         *self = Self::open(&self.destination, &self.published)?;
         Ok(kept)
     }
+}
+
+/// Whether a path leads to an open file.
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_still_at(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// Removes what is of no use beside a finished file.

@@ -15,6 +15,8 @@ use crate::Error;
 pub struct Retry {
     /// Attempts without getting further after which the address is given up. Default: 8.
     pub attempts: usize,
+    /// The same for a host that has never answered, so that a machine without network says so soon. Default: 3.
+    pub connect_attempts: usize,
     /// The first wait. Default: 1 s.
     pub first_wait: Duration,
     /// The longest wait that is chosen here. Default: 60 s.
@@ -29,6 +31,7 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: 8,
+            connect_attempts: 3,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
             longest_asked: Duration::from_secs(15 * 60),
@@ -53,16 +56,17 @@ pub(crate) struct Patience<'a> {
     retry: &'a Retry,
     waits: ExponentialBackoff,
     attempts: usize,
+    has_answered: bool,
 }
 
 impl<'a> Patience<'a> {
     pub(crate) fn new(retry: &'a Retry) -> Self {
-        Self { retry, waits: retry.waits(), attempts: 0 }
+        Self { retry, waits: retry.waits(), attempts: 0, has_answered: false }
     }
 
     /// The last attempt got further, so counting begins anew.
     pub(super) fn renew(&mut self) {
-        *self = Self::new(self.retry);
+        *self = Self { has_answered: true, ..Self::new(self.retry) };
     }
 
     /// Waits before the next attempt, or gives up.
@@ -71,9 +75,11 @@ impl<'a> Patience<'a> {
     /// [`Error::Unreachable`].
     pub(crate) fn wait(&mut self, url: &str, passing: Passing, progress: &dyn Progress) -> Result<(), Error> {
         self.attempts += 1;
-        let Passing { mut reason, asked } = passing;
+        let Passing { mut reason, asked, is_unanswered } = passing;
+        self.has_answered |= !is_unanswered;
+        let is_over = !self.has_answered && self.attempts >= self.retry.connect_attempts;
         let too_long = asked.filter(|asked| *asked > self.retry.longest_asked);
-        let wait = match (self.waits.next(), too_long) {
+        let wait = match (self.waits.next().filter(|_| !is_over), too_long) {
             (Some(wait), None) => wait.max(asked.unwrap_or_default()),
             (_, too_long) => {
                 if let Some(asked) = too_long {

@@ -12,6 +12,7 @@ pub fn quick() -> Settings {
     Settings {
         retry: Retry {
             attempts: 5,
+            connect_attempts: 2,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(4),
             longest_asked: Duration::from_secs(2),
