@@ -1,17 +1,14 @@
 //! Checkpoints are known by their hash from the first fetch on.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{client, names, noise};
 use segbench_fetch::{Checkpoint, CheckpointRecord, CheckpointSource, Error, fetch_checkpoint};
 use segbench_testkit::{HttpReply, HttpServer};
 use segbench_types::{ErrorKind, Explain as _, Silent};
+
+use crate::support::{client, names, noise};
 
 /// A server whose file can be replaced.
 fn server(bytes: &[u8]) -> (HttpServer, Arc<Mutex<Vec<u8>>>) {

@@ -8,7 +8,7 @@ use segbench_fetch::{Checksums, Client, Download, ProxyUse, Retry, Settings};
 use segbench_types::Rng;
 
 /// Waits of milliseconds, and no proxy between a test and its own server.
-pub fn quick() -> Settings {
+pub(crate) fn quick() -> Settings {
     Settings {
         retry: Retry {
             attempts: 5,
@@ -25,19 +25,19 @@ pub fn quick() -> Settings {
 }
 
 /// One for all tests of a file, because reading the system's certificates takes longer than most of them.
-pub fn client() -> &'static Client {
+pub(crate) fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| Client::new(quick()).expect("set up"))
 }
 
 /// Bytes without any pattern that could hide a wrong offset.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut rng = Rng::new(seed, &[]);
     (0..length).map(|_| rng.bits() as u8).collect()
 }
 
 /// The download of `url` into `folder`, with the SHA-256 of `bytes`.
-pub fn download(url: &str, folder: &Path, bytes: &[u8]) -> Download {
+pub(crate) fn download(url: &str, folder: &Path, bytes: &[u8]) -> Download {
     Download {
         urls: vec![url.to_owned()],
         size: Some(bytes.len() as u64),
@@ -47,7 +47,7 @@ pub fn download(url: &str, folder: &Path, bytes: &[u8]) -> Download {
 }
 
 /// The names in a folder.
-pub fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let list = segbench_storage::list_dir(folder).expect("listed");
     let name = |path: PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
     list.into_iter().map(name).collect()

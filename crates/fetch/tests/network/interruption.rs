@@ -1,19 +1,16 @@
 //! A download whose process is killed goes on in the next one.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{client, download, names, noise, quick};
 use segbench_fetch::{Client, Download, ProxyUse, Settings};
 use segbench_testkit::{HttpReply, HttpServer};
 use segbench_types::{Rng, Silent};
+
+use crate::support::{client, download, names, noise, quick};
 
 const BYTES: usize = 200_000;
 
@@ -33,7 +30,7 @@ fn child() {
 fn child_process(url: &str, folder: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command
-        .args(["--exact", "child"])
+        .args(["--exact", "interruption::child"])
         .env("SEGBENCH_TEST_URL", url)
         .env("SEGBENCH_TEST_FOLDER", folder)
         .stdout(Stdio::null())
