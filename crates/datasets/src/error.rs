@@ -1,9 +1,10 @@
 //! What can go wrong between an archive and a prepared data set.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use segbench_types::{ErrorKind, Explain};
+use serde::{Deserialize, Serialize};
 
 /// A data set that could not be found, read, converted or opened.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,44 @@ pub enum Error {
         suggestion: Option<String>,
         /// All known names.
         known: Vec<String>,
+    },
+    /// There is no such way from the classes of a data set to others.
+    #[error("there is no taxonomy from `{from}` to `{to}` (expected one of: {})", known.join(", "))]
+    UnknownTaxonomy {
+        /// The data set's classes.
+        from: String,
+        /// What was asked for.
+        to: String,
+        /// The classes that can be asked for.
+        known: Vec<String>,
+    },
+    /// A description of a data set that is wrong.
+    #[error("`{}` is no valid description of a data set:{}", path.display(), problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+    DescriptionProblems {
+        /// The file.
+        path: PathBuf,
+        /// Every problem, with its place.
+        problems: Vec<String>,
+    },
+    /// More images are broken or without partner than a data set is known to have.
+    #[error("{count} images of `{dataset}` cannot be used (at most {limit} are left out): {first}")]
+    TooManySkipped {
+        /// The data set.
+        dataset: String,
+        /// Images that cannot be used.
+        count: u64,
+        /// How many would be left out.
+        limit: u64,
+        /// The first of them, with the reason.
+        first: String,
+    },
+    /// An image that is to be cut out of a photo, without a line in the crop table or with a wrong one.
+    #[error("cannot cut out `{id}`: {reason}")]
+    Crop {
+        /// The image.
+        id: String,
+        /// What is wrong.
+        reason: String,
     },
     /// The data set has no split of this name.
     #[error("unknown split `{split}` of the data set `{dataset}` (expected one of {})", known.join(", "))]
@@ -180,6 +219,9 @@ pub enum DecodeError {
         "got {0} pixels, expected one channel of label ids; this looks like a colored picture of the labels, not the label map"
     )]
     SeveralChannels(&'static str),
+    /// A label file of another kind than its data set has.
+    #[error("expected {0}")]
+    Channels(&'static str),
     /// A label of a prepared data set that is neither a class nor "ignore".
     #[error("got the label {label}, expected a train id below {classes} or 255")]
     NoTrainId {
@@ -193,15 +235,48 @@ pub enum DecodeError {
     LargeLabel(u16),
 }
 
+/// What a label file holds at a pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawValue {
+    /// A number.
+    Id(u16),
+    /// Red, green, blue.
+    Color([u8; 3]),
+}
+
+impl fmt::Display for RawValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "value {id}"),
+            Self::Color([red, green, blue]) => write!(f, "color ({red}, {green}, {blue})"),
+        }
+    }
+}
+
 /// A label value that the data set's table does not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnknownLabel {
     /// The raw value.
-    pub value: u16,
+    pub value: RawValue,
     /// Pixels that carry it, over all files looked at.
     pub pixels: u64,
     /// The first file that has it.
     pub file: String,
+}
+
+impl Error {
+    /// Whether it says that one image is broken, so that the others may go on without it.
+    pub(crate) fn is_about_one_image(&self) -> bool {
+        matches!(
+            self,
+            Self::Decode { .. }
+                | Self::SizeMismatch { .. }
+                | Self::Crop { .. }
+                | Self::Archive(segbench_fetch::Error::DamagedMember { .. })
+        )
+    }
 }
 
 fn unpaired_text(count: usize, files: &[String], missing: &str) -> String {
@@ -223,7 +298,7 @@ fn unknown_labels_text(dataset: &str, values: &[UnknownLabel]) -> String {
         let pixels = if unknown.pixels == 1 { "pixel" } else { "pixels" };
         let _ = write!(
             text,
-            "{comma} the value {} ({} {pixels}, first in `{}`)",
+            "{comma} the {} ({} {pixels}, first in `{}`)",
             unknown.value, unknown.pixels, unknown.file
         );
     }
@@ -236,7 +311,8 @@ fn unknown_labels_text(dataset: &str, values: &[UnknownLabel]) -> String {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownDataset { .. } | Self::UnknownSplit { .. } => ErrorKind::Usage,
+            Self::UnknownDataset { .. } | Self::UnknownSplit { .. } | Self::UnknownTaxonomy { .. } => ErrorKind::Usage,
+            Self::DescriptionProblems { .. } => ErrorKind::Configuration,
             Self::MissingSource { .. } | Self::NotPrepared { .. } => ErrorKind::MissingInput,
             Self::Unpaired { .. }
             | Self::Duplicate { .. }
@@ -246,6 +322,8 @@ impl Explain for Error {
             | Self::Unlabelled { .. }
             | Self::ManifestMismatch { .. }
             | Self::SourceChanged { .. }
+            | Self::TooManySkipped { .. }
+            | Self::Crop { .. }
             | Self::Description { .. } => ErrorKind::InvalidData,
             Self::Incomplete { .. } | Self::NoSuchTask { .. } => ErrorKind::Bug,
             Self::Archive(source) => source.kind(),
@@ -277,6 +355,13 @@ impl Explain for Error {
                 Some("check that these files belong to this data set and that nothing resized or recolored them".into())
             }
             Self::NotPrepared { name, .. } => Some(format!("run `just prepare {name}`")),
+            Self::DescriptionProblems { .. } => {
+                Some("docs/datasets.md shows a description that works, with every key".into())
+            }
+            Self::TooManySkipped { .. } => {
+                Some("unpack or download the data set again; if it is as it should be, raise `tolerate` in a description of your own".into())
+            }
+            Self::Crop { .. } => Some("take `crop.txt` and the photos from the same copy of the data set".into()),
             Self::Unlabelled { .. } => Some("use the split `train` or `val`".into()),
             Self::ManifestMismatch { dataset, .. } => {
                 Some(format!("remove `data/prepared/{dataset}` and run `just prepare {dataset}`"))
@@ -287,7 +372,7 @@ impl Explain for Error {
             Self::Storage(source) => source.help(),
             Self::Sample(source) => source.help(),
             Self::Table(source) => source.help(),
-            Self::UnknownSplit { .. } | Self::Incomplete { .. } | Self::NoSuchTask { .. } => None,
+            Self::UnknownSplit { .. } | Self::UnknownTaxonomy { .. } | Self::Incomplete { .. } | Self::NoSuchTask { .. } => None,
         }
     }
 }

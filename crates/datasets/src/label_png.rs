@@ -7,15 +7,16 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use image::RgbImage;
 use png::{
     BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, Filter, Limits, Transformations,
 };
-use segbench_types::{ClassCatalog, LabelMap};
+use segbench_types::{ClassCatalog, IGNORE, LabelMap};
 
 use crate::{DecodeError, Error};
 
 /// Far beyond any data set; a header that claims more is damaged.
-const MAX_PIXELS: u64 = 1 << 28;
+pub(crate) const MAX_PIXELS: u64 = 1 << 28;
 
 /// The samples of a label file as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +38,57 @@ pub enum Samples {
     Words(Vec<u16>),
 }
 
+/// The samples of a PNG with any number of channels.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Samples per pixel.
+    pub(crate) channels: usize,
+    /// Pixel by pixel.
+    pub(crate) samples: Samples,
+}
+
+pub(crate) fn is_png(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
 /// Decodes a grey or palette PNG to the numbers stored in it.
 ///
 /// # Errors
 /// [`DecodeError::NotAnImage`], [`DecodeError::Damaged`], or [`DecodeError::SeveralChannels`] for RGB files.
 pub fn decode(bytes: &[u8]) -> Result<RawLabels, DecodeError> {
-    if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+    let Channels { width, height, samples, .. } = decode_as(bytes, |color| match color {
+        ColorType::Grayscale | ColorType::Indexed => Ok(()),
+        ColorType::GrayscaleAlpha => Err(DecodeError::SeveralChannels("grey and alpha")),
+        ColorType::Rgb => Err(DecodeError::SeveralChannels("RGB")),
+        ColorType::Rgba => Err(DecodeError::SeveralChannels("RGBA")),
+    })?;
+    Ok(RawLabels { width, height, samples })
+}
+
+/// Decodes a PNG of any kind to the numbers stored in it.
+pub(crate) fn decode_channels(bytes: &[u8]) -> Result<Channels, DecodeError> {
+    decode_as(bytes, |_| Ok(()))
+}
+
+/// Decodes a PNG whose colors mean something.
+pub(crate) fn decode_colors(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    let png = decode_as(bytes, |color| match color {
+        ColorType::Rgb | ColorType::Rgba | ColorType::Indexed => Ok(()),
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => Err(DecodeError::Channels("the colors of the classes")),
+    })?;
+    if matches!(png.samples, Samples::Words(_)) {
+        return Err(DecodeError::Channels("colors of 8 bits"));
+    }
+    crate::photo::decode_image(bytes)
+}
+
+fn decode_as(
+    bytes: &[u8],
+    check: impl FnOnce(ColorType) -> Result<(), DecodeError>,
+) -> Result<Channels, DecodeError> {
+    if !is_png(bytes) {
         return Err(DecodeError::NotAnImage);
     }
     let damaged = |err: DecodingError| DecodeError::Damaged(err.to_string());
@@ -51,12 +97,8 @@ pub fn decode(bytes: &[u8]) -> Result<RawLabels, DecodeError> {
     let mut reader = decoder.read_info().map_err(damaged)?;
     let info = reader.info();
     let (width, height, depth) = (info.width, info.height, info.bit_depth);
-    match info.color_type {
-        ColorType::Grayscale | ColorType::Indexed => {}
-        ColorType::GrayscaleAlpha => return Err(DecodeError::SeveralChannels("grey and alpha")),
-        ColorType::Rgb => return Err(DecodeError::SeveralChannels("RGB")),
-        ColorType::Rgba => return Err(DecodeError::SeveralChannels("RGBA")),
-    }
+    let channels = info.color_type.samples();
+    check(info.color_type)?;
     let size = reader.output_buffer_size().filter(|_| u64::from(width) * u64::from(height) <= MAX_PIXELS);
     let Some(size) = size else {
         return Err(DecodeError::Damaged(format!("its header claims {width}x{height} pixels")));
@@ -70,11 +112,12 @@ pub fn decode(bytes: &[u8]) -> Result<RawLabels, DecodeError> {
             let (words, _) = data.as_chunks::<2>();
             Samples::Words(words.iter().map(|word| u16::from_be_bytes(*word)).collect())
         }
+        // Fewer bits have one channel.
         BitDepth::One => Samples::Bytes(unpack(&data, width, 1)),
         BitDepth::Two => Samples::Bytes(unpack(&data, width, 2)),
         BitDepth::Four => Samples::Bytes(unpack(&data, width, 4)),
     };
-    Ok(RawLabels { width, height, samples })
+    Ok(Channels { width, height, channels, samples })
 }
 
 /// Encodes a label map in the common label format.
@@ -95,6 +138,47 @@ pub fn encode(labels: &LabelMap, catalog: &ClassCatalog) -> Vec<u8> {
     };
     // A vector takes every byte and a `LabelMap` has a valid size, unless it is empty, which no image is.
     let written = write();
+    debug_assert!(written.is_ok(), "{written:?}");
+    bytes
+}
+
+/// Encodes a label map for a test server or another program: an 8-bit grey PNG of the data set's own ids, without a palette. Pixels
+/// without a class get `ignored`.
+///
+/// # Errors
+/// [`DecodeError::NoTrainId`] for a label that is no class, [`DecodeError::LargeLabel`] for an id that does not fit.
+pub fn encode_source_ids(
+    labels: &LabelMap,
+    catalog: &ClassCatalog,
+    ignored: u8,
+) -> Result<Vec<u8>, DecodeError> {
+    let id = |label: u8| match catalog.classes.get(usize::from(label)) {
+        _ if label == IGNORE => Ok(ignored),
+        Some(class) => u8::try_from(class.source_id).map_err(|_| DecodeError::LargeLabel(class.source_id)),
+        None => Err(DecodeError::NoTrainId { label, classes: catalog.len() }),
+    };
+    let ids: Vec<u8> = labels.as_slice().iter().map(|label| id(*label)).collect::<Result<_, _>>()?;
+    Ok(encode_grey(labels.width(), labels.height(), BitDepth::Eight, &ids))
+}
+
+/// Encodes 16-bit numbers, row after row, as a grey PNG.
+pub(crate) fn encode_words(width: u32, height: u32, words: &[u16]) -> Vec<u8> {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+    encode_grey(width, height, BitDepth::Sixteen, &bytes)
+}
+
+fn encode_grey(width: u32, height: u32, depth: BitDepth, data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width, height);
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(depth);
+    encoder.set_compression(Compression::Fastest);
+    encoder.set_filter(Filter::Up);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(data)?;
+        writer.finish()
+    });
+    // As in `encode`, nothing can fail.
     debug_assert!(written.is_ok(), "{written:?}");
     bytes
 }

@@ -6,11 +6,15 @@ use segbench_types::{ClassCatalog, IGNORE, LabelMap};
 
 use crate::label_png::{RawLabels, Samples};
 
-/// Raw label id to train id, for the ids 0 to 255.
+/// All values that a file can hold.
+const VALUES: usize = 1 << 16;
+
+/// Raw label id to train id.
 #[derive(Debug, Clone)]
 pub struct LabelTable {
-    train_ids: [u8; 256],
-    known: [bool; 256],
+    /// One per value; [`IGNORE`] also for values that nobody knows.
+    train_ids: Box<[u8]>,
+    known: Box<[bool]>,
     classes: usize,
 }
 
@@ -28,7 +32,7 @@ pub struct CountedLabels {
 impl LabelTable {
     /// The table of a data set.
     pub fn new(catalog: &ClassCatalog) -> Self {
-        let mut table = Self { train_ids: [IGNORE; 256], known: [false; 256], classes: catalog.len() };
+        let mut table = Self::unknowing(catalog.len());
         for &id in &catalog.ignored_source_ids {
             table.learn(id, IGNORE);
         }
@@ -38,54 +42,92 @@ impl LabelTable {
         table
     }
 
-    fn learn(&mut self, raw: u16, train_id: u8) {
-        let raw = usize::from(raw);
-        if let (Some(slot), Some(known)) = (self.train_ids.get_mut(raw), self.known.get_mut(raw)) {
-            *slot = train_id;
-            *known = true;
-        }
+    fn unknowing(classes: usize) -> Self {
+        Self { train_ids: vec![IGNORE; VALUES].into(), known: vec![false; VALUES].into(), classes }
     }
 
-    /// Maps and counts all pixels, in the memory of `raw`.
+    fn learn(&mut self, raw: u16, train_id: u8) {
+        self.train_ids[usize::from(raw)] = train_id;
+        self.known[usize::from(raw)] = true;
+    }
+
+    /// The table for files whose values are replaced first: by `map`, else by `otherwise`, else not at all.
+    #[must_use]
+    pub fn translated(&self, map: &BTreeMap<u16, u16>, otherwise: Option<u16>) -> Self {
+        let mut table = Self::unknowing(self.classes);
+        for raw in 0..=u16::MAX {
+            let id = usize::from(map.get(&raw).copied().or(otherwise).unwrap_or(raw));
+            if self.known[id] {
+                table.learn(raw, self.train_ids[id]);
+            }
+        }
+        table
+    }
+
+    /// The same table, which also knows that `raw` means "no class".
+    #[must_use]
+    pub fn with_ignored(mut self, raw: u16) -> Self {
+        self.learn(raw, IGNORE);
+        self
+    }
+
+    /// The table to the train ids of other classes: `train_ids` says what becomes of each train id.
+    #[must_use]
+    pub fn composed(mut self, train_ids: &[u8], classes: usize) -> Self {
+        for train_id in &mut self.train_ids {
+            *train_id = train_ids.get(usize::from(*train_id)).copied().unwrap_or(IGNORE);
+        }
+        self.classes = classes;
+        self
+    }
+
+    /// Maps and counts all pixels, in the memory of `raw` where its samples are bytes.
     ///
     /// # Errors
     /// Pixels per unknown raw value, if there is any.
     pub fn map(&self, raw: RawLabels) -> Result<CountedLabels, BTreeMap<u16, u64>> {
+        let (counted, unknown) = self.map_leniently(raw);
+        if unknown.is_empty() { Ok(counted) } else { Err(unknown) }
+    }
+
+    /// As [`Self::map`], where unknown values become [`IGNORE`] and are counted beside.
+    pub fn map_leniently(&self, raw: RawLabels) -> (CountedLabels, BTreeMap<u16, u64>) {
         let (width, height) = (raw.width, raw.height);
         let mut unknown = BTreeMap::new();
-        let mut bytes = match raw.samples {
-            Samples::Bytes(bytes) => bytes,
-            Samples::Words(words) => {
-                for &word in words.iter().filter(|word| **word > 255) {
-                    *unknown.entry(word).or_insert(0) += 1;
-                }
-                words.into_iter().map(|word| word.min(255) as u8).collect()
-            }
-        };
-        let large: u64 = unknown.values().sum();
-        let mut counts = self.map_bytes(&mut bytes);
-        // Words beyond a byte were counted one by one already.
-        counts[255] -= large;
-        for ((raw, &pixels), known) in (0..).zip(&counts).zip(self.known) {
-            if pixels > 0 && !known {
-                unknown.insert(raw, pixels);
-            }
-        }
-        if !unknown.is_empty() {
-            return Err(unknown);
-        }
         let mut class_pixels = vec![0; self.classes];
         let mut ignored_pixels = 0;
-        for (&train_id, pixels) in self.train_ids.iter().zip(counts) {
-            match class_pixels.get_mut(usize::from(train_id)) {
-                Some(sum) => *sum += pixels,
-                None => ignored_pixels += pixels,
+        let mut count = |train_id: u8, pixels: u64| match class_pixels.get_mut(usize::from(train_id)) {
+            Some(sum) => *sum += pixels,
+            None => ignored_pixels += pixels,
+        };
+        let labels = match raw.samples {
+            Samples::Bytes(mut bytes) => {
+                for ((raw, pixels), (&train_id, known)) in
+                    (0..).zip(self.map_bytes(&mut bytes)).zip(self.train_ids.iter().zip(&self.known))
+                {
+                    count(train_id, pixels);
+                    if pixels > 0 && !known {
+                        unknown.insert(raw, pixels);
+                    }
+                }
+                bytes
             }
-        }
+            Samples::Words(words) => {
+                let map = |word: u16| {
+                    let train_id = self.train_ids[usize::from(word)];
+                    count(train_id, 1);
+                    if !self.known[usize::from(word)] {
+                        *unknown.entry(word).or_insert(0) += 1;
+                    }
+                    train_id
+                };
+                words.into_iter().map(map).collect()
+            }
+        };
         // The decoder gives as many samples as the size asks for.
         let labels =
-            LabelMap::new(width, height, bytes).unwrap_or_else(|_| LabelMap::filled(width, height, IGNORE));
-        Ok(CountedLabels { labels, class_pixels, ignored_pixels })
+            LabelMap::new(width, height, labels).unwrap_or_else(|_| LabelMap::filled(width, height, IGNORE));
+        (CountedLabels { labels, class_pixels, ignored_pixels }, unknown)
     }
 
     /// Maps in place and returns the pixels per raw value.
@@ -155,6 +197,33 @@ mod tests {
             .map(raw(3, 2, Samples::Words(vec![7, 255, 24_001, 4, 24_001, 3])))
             .expect_err("unknown values");
         assert_eq!(unknown, BTreeMap::from([(4, 1), (255, 1), (24_001, 2)]));
+    }
+
+    #[test]
+    fn unknown_values_become_ignored_where_that_is_wanted() {
+        let (counted, unknown) = table().map_leniently(raw(2, 2, Samples::Bytes(vec![7, 4, 4, 11])));
+        assert_eq!(counted.labels.as_slice(), [0, 255, 255, 255]);
+        assert_eq!((counted.class_pixels, counted.ignored_pixels), (vec![1, 0], 3));
+        assert_eq!(unknown, BTreeMap::from([(4, 2)]));
+    }
+
+    #[test]
+    fn values_are_replaced_before_the_table_is_asked() {
+        let map = BTreeMap::from([(774, 7), (3, 0)]);
+        let words = || raw(5, 1, Samples::Words(vec![774, 3, 7, 9, 11]));
+        let (counted, unknown) = table().translated(&map, None).map_leniently(words());
+        assert_eq!((counted.labels.as_slice(), unknown.len()), (&[0, 255, 0, 255, 255][..], 1));
+        // Everything else is raw 3, so also raw 7.
+        let (counted, unknown) = table().translated(&map, Some(3)).map_leniently(words());
+        assert_eq!((counted.labels.as_slice(), unknown.len()), (&[0, 255, 1, 1, 1][..], 0));
+    }
+
+    #[test]
+    fn other_classes_merge_and_drop_train_ids() {
+        let counted = table().composed(&[255, 1], 2).map(raw(4, 1, Samples::Bytes(vec![7, 3, 0, 3])));
+        let counted = counted.expect("known values");
+        assert_eq!(counted.labels.as_slice(), [255, 1, 255, 1]);
+        assert_eq!((counted.class_pixels, counted.ignored_pixels), (vec![0, 2], 2));
     }
 
     proptest! {

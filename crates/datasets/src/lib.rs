@@ -1,6 +1,6 @@
 //! Data sets: where they come from, what their labels mean, and how they become the common label format.
 //!
-//! A [`DatasetCard`] describes a data set, a [`Conversion`] turns its archives into a tree of original images and palette label
+//! A [`DatasetCard`] describes a data set (it is read from a [`Description`] in YAML, the user's own or one of the program's), a [`Conversion`] turns its archives into a tree of original images and palette label
 //! maps with a manifest, and a [`PreparedDataset`] is that tree, ready to be read. The built-in [`sample`] draws streets and writes
 //! them in the Cityscapes layout, so it passes through the same converter as the real thing.
 
@@ -8,18 +8,28 @@ mod cards;
 mod catalog;
 mod conversion;
 mod error;
+mod geometry;
 pub mod label_png;
 mod labels;
+pub mod mat;
 mod photo;
 mod polygon;
 mod prepared;
+mod reading;
 pub mod sample;
+mod taxonomy;
 
-pub use cards::{DatasetCard, SplitCard, card, cards};
-pub use conversion::{
-    Conversion, ConversionOptions, ConversionPlan, IMAGES_PER_TASK, draw_sample, is_up_to_date,
+pub use cards::{
+    ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, IgnoredValue, ImagePattern,
+    KnownImage, LabelPattern, ListPattern, PathPattern, SplitCard, SplitDescription, UnknownValues, card,
+    cards, check_name, find, raw_name,
 };
-pub use error::{DecodeError, Error, UnknownLabel};
+pub use conversion::{
+    Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, Skipped, TaskRecords,
+    draw_sample, is_up_to_date,
+};
+pub use error::{DecodeError, Error, RawValue, UnknownLabel};
 pub use labels::{CountedLabels, LabelTable};
 pub use photo::{decode_image, read_image};
 pub use prepared::PreparedDataset;
+pub use taxonomy::{Fate, Remapped, Taxonomy, remapped_table, taxonomies, taxonomy};

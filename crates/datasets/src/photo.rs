@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use image::{ImageFormat, RgbImage};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
 use crate::{DecodeError, Error};
 
@@ -22,12 +22,20 @@ pub(crate) struct Inspection {
 /// # Errors
 /// [`DecodeError::NotAnImage`] or [`DecodeError::Damaged`].
 pub fn decode_image(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    Ok(decode(bytes)?.into_rgb8())
+}
+
+/// Decodes a PNG or JPEG photo to its brightness.
+pub(crate) fn decode_grey(bytes: &[u8]) -> Result<GrayImage, DecodeError> {
+    Ok(decode(bytes)?.into_luma8())
+}
+
+fn decode(bytes: &[u8]) -> Result<DynamicImage, DecodeError> {
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
         _ => return Err(DecodeError::NotAnImage),
     };
-    let decoded = image::load_from_memory_with_format(bytes, format);
-    Ok(decoded.map_err(|err| DecodeError::Damaged(err.to_string()))?.into_rgb8())
+    image::load_from_memory_with_format(bytes, format).map_err(|err| DecodeError::Damaged(err.to_string()))
 }
 
 /// The pixels of an image file.

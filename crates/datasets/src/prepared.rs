@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use segbench_types::{DatasetInfo, IGNORE, ImageRecord, LabelMap};
 
-use crate::cards::card;
+use crate::cards::find;
 use crate::{DecodeError, Error, label_png, read_image};
 
 /// The tree that a conversion wrote.
@@ -28,7 +28,7 @@ impl PreparedDataset {
         let path = folder(root, name);
         let description = path.join("dataset.yaml");
         if !description.is_file() {
-            card(name)?;
+            find(name, root)?;
             return Err(Error::NotPrepared { name: name.to_owned(), path: description });
         }
         let info = read_info(&path)?;

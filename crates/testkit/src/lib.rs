@@ -9,10 +9,12 @@ mod camvid;
 mod cityscapes;
 mod files;
 mod http;
+mod mat;
 mod png_file;
 
 pub use camvid::{CAMVID_IMAGES, camvid, camvid_label_id};
 pub use cityscapes::{CITYSCAPES_FRAMES, Frame, cityscapes, cityscapes_label_id};
 pub use files::{Files, gzip, replace_in_file};
 pub use http::{HttpReply, HttpRequest, HttpServer};
+pub use mat::mat_matrix;
 pub use png_file::{HEIGHT, WIDTH, grey8, grey16, packed, palette8, rgb8, rgba8, street};

@@ -45,11 +45,11 @@ fn datasets() -> Rows {
     let row = |card: &segbench_datasets::DatasetCard| {
         let login = if card.login { "yes" } else { "no" };
         vec![
-            card.name.into(),
-            card.title.into(),
+            card.name.clone(),
+            card.title.clone(),
             login.into(),
-            card.download_size.into(),
-            card.licence.into(),
+            card.download_size.clone(),
+            card.licence.clone(),
         ]
     };
     (&["name", "title", "login", "size", "licence"], segbench_datasets::cards().iter().map(row).collect())

@@ -1,21 +1,22 @@
 //! The conversion as a list of independent tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use segbench_storage::Sha256;
 use segbench_types::{DatasetInfo, IGNORE, ImageRecord, Progress, SplitInfo};
 use serde::{Deserialize, Serialize};
 
+use super::findings::{Findings, Skipped, TaskRecords, UnknownValues};
 use super::item::{Context, Converted, convert};
-use super::pairing::{self, Pairing};
+use super::pairing::{self, Item, Pairing};
 use super::sources::{self, ConversionOptions, Place, Source};
 use super::state::{State, is_up_to_date, state_path};
-use crate::cards::{DatasetCard, card};
-use crate::labels::LabelTable;
+use super::sweep::{remove, sweep};
 use crate::{Error, UnknownLabel};
+use crate::cards::{Coding, DatasetCard, find};
 
 /// Images in one task.
 pub const IMAGES_PER_TASK: usize = 16;
@@ -23,7 +24,7 @@ pub const IMAGES_PER_TASK: usize = 16;
 /// A data set on its way from its archives to the common label format.
 #[derive(Debug)]
 pub struct Conversion {
-    card: &'static DatasetCard,
+    card: Arc<DatasetCard>,
     plan: ConversionPlan,
     sources: Vec<Source>,
     pairing: Pairing,
@@ -34,7 +35,7 @@ pub struct Conversion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConversionPlan {
-    /// Name of the data set.
+    /// What [`find`](crate::find) finds the data set by.
     pub dataset: String,
     /// The data folder.
     pub root: PathBuf,
@@ -47,11 +48,11 @@ pub struct ConversionPlan {
 }
 
 impl Conversion {
-    /// Lists and pairs the files of data set `name`: those in `sources`, or those in `<root>/raw/<name>` if none are named. No image
+    /// Lists and pairs the files of the data set that `name` stands for (see [`find`](crate::find)): those in `sources`, or those in `<root>/raw/<name>` if none are named. No image
     /// is read; the sample is drawn if it is not there yet.
     ///
     /// # Errors
-    /// [`Error::UnknownDataset`], [`Error::UnknownSplit`], [`Error::MissingSource`] if nothing or only images or only label maps are
+    /// Those of [`find`](crate::find), [`Error::UnknownSplit`], [`Error::MissingSource`] if nothing or only images or only label maps are
     /// found, [`Error::Unpaired`], [`Error::Duplicate`], and [`Error::Archive`] for an archive that cannot be listed.
     pub fn plan(
         name: &str,
@@ -60,19 +61,20 @@ impl Conversion {
         splits: &[String],
         root: &Path,
     ) -> Result<Self, Error> {
-        let card = card(name)?;
-        let paths = sources::locate(card, options, sources, root)?;
+        let card = find(name, root)?;
+        let paths = sources::locate(&card, options, sources, root)?;
         let sources = sources::open(&paths)?;
-        let pairing = pairing::pair(card, &sources, splits)?;
-        let fingerprint = fingerprint(card, &sources, &pairing);
+        let pairing = pairing::pair(&card, &sources, splits)?;
+        let fingerprint = fingerprint(&card, &sources, &pairing);
+        let folder = crate::prepared::folder(root, &card.name);
         let plan = ConversionPlan {
-            dataset: card.name.to_owned(),
+            dataset: name.to_owned(),
             root: root.to_owned(),
             sources: paths,
             splits: splits.to_vec(),
             fingerprint,
         };
-        Ok(Self { card, plan, sources, pairing, folder: crate::prepared::folder(root, name) })
+        Ok(Self { card, plan, sources, pairing, folder })
     }
 
     /// The conversion that `plan` describes, as another process left it.
@@ -105,8 +107,8 @@ impl Conversion {
     }
 
     /// The card of the data set.
-    pub fn card(&self) -> &'static DatasetCard {
-        self.card
+    pub fn card(&self) -> &DatasetCard {
+        &self.card
     }
 
     /// The folder that is written.
@@ -129,7 +131,7 @@ impl Conversion {
     /// # Errors
     /// As [`is_up_to_date`].
     pub fn is_done(&self) -> Result<bool, Error> {
-        is_up_to_date(&self.plan.root, self.card.name, &self.plan.fingerprint)
+        is_up_to_date(&self.plan.root, &self.card.name, &self.plan.fingerprint)
     }
 
     /// Makes room: removes what a killed run left unfinished, and the description of an older tree, which is no longer true. Call it
@@ -141,7 +143,7 @@ impl Conversion {
         segbench_storage::create_dir(&self.folder)?;
         segbench_storage::remove_temporaries(&self.folder)?;
         for path in
-            [state_path(&self.folder), self.folder.join("dataset.yaml"), self.folder.join("manifest.parquet")]
+            [state_path(&self.folder), self.folder.join("dataset.yaml"), self.folder.join("manifest.parquet"), Findings::path(&self.folder)]
         {
             remove(&path)?;
         }
@@ -151,9 +153,10 @@ impl Conversion {
     /// Converts the images of one task, in parallel. Running a task again writes the same files.
     ///
     /// # Errors
-    /// [`Error::Decode`], [`Error::SizeMismatch`], [`Error::UnknownLabels`] over all images of the task, [`Error::Archive`],
-    /// [`Error::Storage`]: the first in the order of the images.
-    pub fn run_task(&self, index: usize) -> Result<Vec<ImageRecord>, Error> {
+    /// [`Error::UnknownLabels`] over all images of the task, and unless the data set is known to have some broken images:
+    /// [`Error::Decode`], [`Error::SizeMismatch`], [`Error::Crop`], [`Error::Archive`]; [`Error::Storage`]: the first in the order of the
+    /// images.
+    pub fn run_task(&self, index: usize) -> Result<TaskRecords, Error> {
         let count = self.task_count();
         let items = self
             .pairing
@@ -163,57 +166,79 @@ impl Conversion {
             .ok_or(Error::NoSuchTask { index, count })?;
         let catalog = self.card.catalog();
         let context = Context {
-            card: self.card,
+            card: &self.card,
             sources: &self.sources,
-            table: &LabelTable::new(&catalog),
+            crops: &self.pairing.crops,
             catalog: &catalog,
             folder: &self.folder,
         };
         let converted: Vec<_> = items.par_iter().map(|item| convert(item, &context)).collect();
-        let mut records = Vec::with_capacity(items.len());
-        let mut unknown: BTreeMap<u16, UnknownLabel> = BTreeMap::new();
-        for result in converted {
-            match result? {
-                Converted::Done(record) => records.push(record),
-                Converted::Unknown { file, pixels } => {
-                    for (value, pixels) in pixels {
-                        let first = || UnknownLabel { value, pixels: 0, file: file.clone() };
-                        unknown.entry(value).or_insert_with(first).pixels += pixels;
-                    }
+        let mut task = TaskRecords::default();
+        let (mut unknown, mut refused) = (UnknownValues::default(), UnknownValues::default());
+        for (item, result) in items.iter().zip(converted) {
+            match result {
+                Ok(Converted::Done(record, values)) => {
+                    task.records.push(*record);
+                    unknown.add(values);
                 }
+                Ok(Converted::Unknown(values)) => refused.add(values),
+                Err(err) if self.card.layout.tolerate > 0 && err.is_about_one_image() => {
+                    task.skipped.push(Skipped {
+                        split: self.card.splits[item.split].name.clone(),
+                        id: item.id.clone(),
+                        reason: err.to_string(),
+                        is_known: false,
+                    });
+                }
+                Err(err) => return Err(err),
             }
         }
-        if unknown.is_empty() {
-            Ok(records)
-        } else {
-            let values = unknown.into_values().collect();
-            Err(Error::UnknownLabels { dataset: self.card.name.to_owned(), values })
+        let values = refused.into_vec();
+        if !values.is_empty() {
+            return Err(Error::UnknownLabels { dataset: self.card.name.clone(), values });
         }
+        task.unknown = unknown.into_vec();
+        Ok(task)
     }
 
-    /// Writes the manifest and, last, the description, and removes files of images that are no longer part of the data set.
-    /// `records` are those of all tasks, in any order.
+    /// Writes the findings, the manifest and, last, the description, and removes files of images that are no longer part of the data
+    /// set. `tasks` are the results of all tasks, in any order.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] unless there is one record for each image; [`Error::Table`], [`Error::Storage`].
-    pub fn finish(&self, mut records: Vec<ImageRecord>) -> Result<DatasetInfo, Error> {
+    /// [`Error::Incomplete`] unless every image has a record or was left out; [`Error::TooManySkipped`]; [`Error::Table`],
+    /// [`Error::Storage`].
+    pub fn finish(&self, tasks: Vec<TaskRecords>) -> Result<DatasetInfo, Error> {
         let order: BTreeMap<&str, usize> =
             self.pairing.items.iter().enumerate().map(|(order, item)| (item.id.as_str(), order)).collect();
-        records.sort_by_key(|record| order.get(record.id.as_str()).copied().unwrap_or(usize::MAX));
+        let place = |id: &str| order.get(id).copied().unwrap_or(usize::MAX);
+        let mut records = Vec::with_capacity(order.len());
+        let mut found = BTreeMap::new();
+        let mut unknown = BTreeMap::new();
+        for task in tasks {
+            let first = task.records.first().map(|record| place(&record.id));
+            let first = first.or(task.skipped.first().map(|skipped| place(&skipped.id)));
+            // A task that ran twice says the same twice, and the order of the tasks decides which file is the first.
+            unknown.insert(first.unwrap_or(usize::MAX), task.unknown);
+            found.extend(task.skipped.into_iter().map(|skipped| (place(&skipped.id), skipped)));
+            records.extend(task.records);
+        }
+        records.sort_by_key(|record| place(&record.id));
         records.dedup_by(|second, first| second.id == first.id);
-        let missing = self.pairing.items.iter().zip(records.iter().map(Some).chain(std::iter::repeat(None)));
-        let missing =
-            missing.into_iter().find(|(item, record)| record.is_none_or(|record| record.id != item.id));
-        if missing.is_some() || records.len() != self.pairing.items.len() {
+        let done: BTreeSet<usize> =
+            records.iter().map(|record| place(&record.id)).chain(found.keys().copied()).collect();
+        let missing = self.pairing.items.iter().find(|item| !done.contains(&place(&item.id)));
+        if missing.is_some() || records.len() + found.len() != self.pairing.items.len() {
             return Err(Error::Incomplete {
-                dataset: self.card.name.to_owned(),
+                dataset: self.card.name.clone(),
                 got: records.len(),
                 expected: self.pairing.items.len(),
-                first: missing.map(|(item, _)| item.id.clone()).unwrap_or_default(),
+                first: missing.map(|item| item.id.clone()).unwrap_or_default(),
             });
         }
+        let findings = self.findings(found.into_values(), unknown.into_values().flatten())?;
         let info = self.info(&records);
         self.sweep(&records)?;
+        segbench_storage::write_json(&Findings::path(&self.folder), &findings)?;
         segbench_tables::write_manifest(&self.folder.join("manifest.parquet"), &records)?;
         crate::prepared::write_info(&self.folder, &info)?;
         segbench_storage::write_json(
@@ -221,6 +246,28 @@ impl Conversion {
             &State { stage_key: self.plan.fingerprint.clone() },
         )?;
         Ok(info)
+    }
+
+    /// Everything noticed; refused if more images are broken than the data set is known to have.
+    fn findings(
+        &self,
+        found: impl Iterator<Item = Skipped>,
+        values: impl Iterator<Item = UnknownLabel>,
+    ) -> Result<Findings, Error> {
+        let mut skipped = self.pairing.skipped.clone();
+        skipped.extend(found);
+        skipped.sort_by(|a, b| (&a.split, &a.id).cmp(&(&b.split, &b.id)));
+        let faults = || skipped.iter().filter(|skipped| !skipped.is_known);
+        let (count, limit) = (faults().count() as u64, self.card.layout.tolerate);
+        if let Some(first) = faults().next()
+            && count > limit
+        {
+            let first = format!("`{}`: {}", first.id, first.reason);
+            return Err(Error::TooManySkipped { dataset: self.card.name.clone(), count, limit, first });
+        }
+        let mut unknown = UnknownValues::default();
+        unknown.add(values);
+        Ok(Findings { notes: self.pairing.notes.clone(), skipped, unknown: unknown.into_vec() })
     }
 
     /// Runs everything in this process, unless it is done already.
@@ -232,16 +279,16 @@ impl Conversion {
             return crate::prepared::read_info(&self.folder);
         }
         self.begin()?;
-        let task = progress.start(self.card.name, self.image_count() as u64);
-        let records: Result<Vec<_>, Error> = (0..self.task_count())
+        let task = progress.start(&self.card.name, self.image_count() as u64);
+        let tasks: Result<Vec<_>, Error> = (0..self.task_count())
             .into_par_iter()
             .map(|index| {
-                let records = self.run_task(index)?;
-                task.advance(records.len() as u64);
-                Ok(records)
+                let done = self.run_task(index)?;
+                task.advance((done.records.len() + done.skipped.len()) as u64);
+                Ok(done)
             })
             .collect();
-        self.finish(records?.into_iter().flatten().collect())
+        self.finish(tasks?)
     }
 
     fn info(&self, records: &[ImageRecord]) -> DatasetInfo {
@@ -257,14 +304,28 @@ impl Conversion {
             .collect();
         files.sort();
         DatasetInfo {
-            name: self.card.name.to_owned(),
+            name: self.card.name.clone(),
             converter_version: self.card.converter_version,
             source: format!("{} ({}), from {}", self.card.title, self.card.address, files.join(", ")),
-            licence: self.card.licence.to_owned(),
+            licence: self.card.licence.clone(),
             ignore_value: IGNORE,
-            images: "original".to_owned(),
+            images: self.images(),
             splits,
             catalog: self.card.catalog(),
+        }
+    }
+
+    /// What was done to the images, for the description.
+    fn images(&self) -> String {
+        let layout = &self.card.layout;
+        let used: BTreeSet<usize> = self.pairing.items.iter().map(|item| item.image.rule).collect();
+        let mut rules = layout.images.iter().enumerate().filter(|(rule, _)| used.contains(rule)).map(|(_, rule)| rule);
+        match (rules.find(|rule| rule.crop || rule.short_side.is_some()), &layout.crop_table) {
+            (Some(rule), _) if rule.short_side.is_some() => {
+                format!("scaled down to a shorter side of {}, as PNG", rule.short_side.unwrap_or_default())
+            }
+            (Some(_), Some(crop)) => format!("cut out and scaled to {}x{}, as PNG", crop.width, crop.height),
+            _ => "original".to_owned(),
         }
     }
 
@@ -280,10 +341,18 @@ impl Conversion {
     /// Removes files of an earlier conversion that this one did not write.
     fn sweep(&self, records: &[ImageRecord]) -> Result<(), Error> {
         let mut kept = BTreeSet::new();
-        for (record, item) in records.iter().zip(&self.pairing.items) {
+        let items: BTreeMap<&str, &Item> =
+            self.pairing.items.iter().map(|item| (item.id.as_str(), item)).collect();
+        for record in records {
             kept.insert(self.folder.join(&record.image));
             kept.extend(record.label.as_ref().map(|label| self.folder.join(label)));
-            if item.instances.is_some() && record.label.is_some() {
+            let is_drawn = |place: &Place| {
+                self.card.layout.labels.get(place.rule).is_some_and(|rule| rule.coding == Coding::Polygons)
+            };
+            let has_instances = items.get(record.id.as_str()).is_some_and(|item| {
+                item.instances.is_some() || item.label.as_ref().is_some_and(is_drawn)
+            });
+            if has_instances && record.label.is_some() {
                 kept.insert(self.folder.join(format!("instances/{}/{}.png", record.split, record.id)));
             }
         }
@@ -299,7 +368,7 @@ fn places(pairing: &Pairing) -> impl Iterator<Item = &Place> {
         .items
         .iter()
         .flat_map(|item| std::iter::once(&item.image).chain(&item.label).chain(&item.instances));
-    files.chain(&pairing.lists)
+    files.chain(&pairing.tables)
 }
 
 fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing) -> String {
@@ -313,33 +382,11 @@ fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing) -> Str
         }
     }
     parts.sort();
-    let splits: BTreeSet<&str> = pairing.items.iter().map(|item| item.split).collect();
+    let splits: BTreeSet<&str> = pairing.items.iter().map(|item| card.splits[item.split].name.as_str()).collect();
     let mut hash = Sha256::default();
     hash.update(
         format!("{}\n{}\n{splits:?}\n{}", card.name, card.converter_version, parts.join("\n")).as_bytes(),
     );
+    hash.update(card.layout.identity.as_bytes());
     hash.hex()
-}
-
-fn sweep(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<(), Error> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for path in segbench_storage::list_dir(folder)? {
-        if path.is_dir() && !path.is_symlink() {
-            sweep(&path, kept)?;
-        } else if !kept.contains(&path) {
-            remove(&path)?;
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
-            Err(segbench_storage::Error::writing(path, err).into())
-        }
-        _ => Ok(()),
-    }
 }

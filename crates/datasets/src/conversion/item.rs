@@ -6,17 +6,20 @@ use std::path::Path;
 use segbench_storage::sha256_bytes;
 use segbench_types::{ClassCatalog, ImageRecord};
 
+use super::lists::Crop;
 use super::pairing::Item;
 use super::sources::{Place, Source};
-use crate::cards::DatasetCard;
-use crate::labels::{CountedLabels, LabelTable};
+use crate::cards::{DatasetCard, LabelRule, UnknownValues};
+use crate::geometry::{Geometry, nearest, scaled};
+use crate::labels::CountedLabels;
 use crate::photo::{Inspection, inspect};
-use crate::{DecodeError, Error, label_png};
+use crate::reading::{self, Reading};
+use crate::{DecodeError, Error, RawValue, UnknownLabel, label_png};
 
 /// What all images of a conversion share.
 pub(super) struct Context<'a> {
     pub(super) sources: &'a [Source],
-    pub(super) table: &'a LabelTable,
+    pub(super) crops: &'a BTreeMap<String, Crop>,
     pub(super) catalog: &'a ClassCatalog,
     pub(super) card: &'a DatasetCard,
     /// The prepared data set's folder.
@@ -25,71 +28,87 @@ pub(super) struct Context<'a> {
 
 /// An image that is done, or whose label values are unknown and which was therefore not written.
 pub(super) enum Converted {
-    Done(ImageRecord),
-    Unknown { file: String, pixels: BTreeMap<u16, u64> },
+    /// With the values that became "ignore" although nobody knows them.
+    Done(Box<ImageRecord>, Vec<UnknownLabel>),
+    Unknown(Vec<UnknownLabel>),
+}
+
+/// Labels and instance ids of an image.
+struct Labels {
+    counted: CountedLabels,
+    /// Bytes of the file of instance ids.
+    instances: Option<Instances>,
+    unknown: Vec<UnknownLabel>,
+}
+
+enum Instances {
+    Original(Place, Vec<u8>),
+    Drawn(Vec<u8>),
 }
 
 /// Checks everything first, then writes; the same files every time.
 pub(super) fn convert(item: &Item, context: &Context<'_>) -> Result<Converted, Error> {
     let image_bytes = context.read(&item.image)?;
     let inspection = context.inspect(&item.image, &image_bytes)?;
-    let size = (inspection.width, inspection.height);
+    let original = (inspection.width, inspection.height);
+    let geometry = context.geometry(item, original)?;
+    let changed = match geometry {
+        Some(geometry) => Some(geometry.image(&image_bytes).map_err(context.wrap(&item.image))?),
+        None => None,
+    };
+    let size = geometry.map_or(original, Geometry::size);
 
-    let mut labels = None;
-    if let Some(place) = &item.label {
-        match context.labels(place)? {
-            Ok(counted) => {
-                context.check_size(item, place, (counted.labels.width(), counted.labels.height()), size)?;
-                // The label maps of a test server are dummies without any class.
-                if counted.class_pixels.iter().any(|pixels| *pixels > 0) || context.is_labelled(item.split) {
-                    labels = Some(counted);
-                }
-            }
-            Err(pixels) => return Ok(Converted::Unknown { file: context.describe(place), pixels }),
-        }
-    }
-    let mut instances = None;
-    if let (Some(place), Some(_)) = (&item.instances, &labels) {
-        let bytes = context.read(place)?;
-        let found = context.inspect(place, &bytes)?;
-        context.check_size(item, place, (found.width, found.height), size)?;
-        instances = Some((place, bytes));
+    let labels = match &item.label {
+        Some(place) => context.labels(item, place, original, geometry)?,
+        None => None,
+    };
+    if let Some(labels) = &labels
+        && !labels.unknown.is_empty()
+        && context.card.layout.unknown_values == UnknownValues::Refuse
+    {
+        return Ok(Converted::Unknown(labels.unknown.clone()));
     }
 
-    let image = format!("images/{}/{}.{}", item.split, item.id, inspection.extension);
-    context.place_original(&item.image, &image_bytes, &image)?;
-    if let Some((place, bytes)) = instances {
-        context.place_original(place, &bytes, &format!("instances/{}/{}.png", item.split, item.id))?;
+    let split = &context.card.splits[item.split].name;
+    let extension = if changed.is_some() { "png" } else { inspection.extension };
+    let image = format!("images/{split}/{}.{extension}", item.id);
+    match &changed {
+        Some(bytes) => segbench_storage::write(&context.folder.join(&image), bytes)?,
+        None => context.place_original(&item.image, &image_bytes, &image)?,
     }
     let mut record = ImageRecord {
         id: item.id.clone(),
-        split: item.split.to_owned(),
+        split: split.clone(),
         image,
         label: None,
         width: size.0,
         height: size.1,
-        image_sha256: sha256_bytes(&image_bytes),
+        image_sha256: sha256_bytes(changed.as_ref().unwrap_or(&image_bytes)),
         label_sha256: None,
         class_pixels: Vec::new(),
         ignored_pixels: 0,
     };
-    if let Some(counted) = labels {
-        let label = format!("labels/{}/{}.png", item.split, item.id);
-        let encoded = label_png::encode(&counted.labels, context.catalog);
+    let mut unknown = Vec::new();
+    if let Some(labels) = labels {
+        let instances = format!("instances/{split}/{}.png", item.id);
+        match labels.instances {
+            Some(Instances::Original(place, bytes)) => context.place_original(&place, &bytes, &instances)?,
+            Some(Instances::Drawn(bytes)) => segbench_storage::write(&context.folder.join(instances), &bytes)?,
+            None => {}
+        }
+        let label = format!("labels/{split}/{}.png", item.id);
+        let encoded = label_png::encode(&labels.counted.labels, context.catalog);
         segbench_storage::write(&context.folder.join(&label), &encoded)?;
         record.label = Some(label);
         record.label_sha256 = Some(sha256_bytes(&encoded));
-        record.class_pixels = counted.class_pixels;
-        record.ignored_pixels = counted.ignored_pixels;
+        record.class_pixels = labels.counted.class_pixels;
+        record.ignored_pixels = labels.counted.ignored_pixels;
+        unknown = labels.unknown;
     }
-    Ok(Converted::Done(record))
+    Ok(Converted::Done(Box::new(record), unknown))
 }
 
 impl Context<'_> {
-    fn is_labelled(&self, split: &str) -> bool {
-        self.card.splits.iter().any(|card| card.name == split && card.labelled)
-    }
-
     fn describe(&self, place: &Place) -> String {
         self.sources[place.source].archive.describe(&place.member)
     }
@@ -107,9 +126,68 @@ impl Context<'_> {
         inspect(bytes).map_err(self.wrap(place))
     }
 
-    fn labels(&self, place: &Place) -> Result<Result<CountedLabels, BTreeMap<u16, u64>>, Error> {
-        let raw = label_png::decode(&self.read(place)?).map_err(self.wrap(place))?;
-        Ok(self.table.map(raw))
+    /// What is done to an image of this size.
+    fn geometry(&self, item: &Item, (width, height): (u32, u32)) -> Result<Option<Geometry>, Error> {
+        let layout = &self.card.layout;
+        let Some(rule) = layout.images.get(item.image.rule) else { return Ok(None) };
+        match (&layout.crop_table, rule.crop) {
+            (Some(table), true) => {
+                let wrong = |reason: &str| Error::Crop { id: item.id.clone(), reason: reason.to_owned() };
+                let crop = self.crops.get(&item.id).ok_or_else(|| wrong("the crop table has no line for it"))?;
+                let [row0, row1, column0, column1] = *crop;
+                let (rows, columns) = ([row0, row1], [column0, column1]);
+                Ok(Some(Geometry::Crop { rows, columns, width: table.width, height: table.height }))
+            }
+            _ => Ok(rule.short_side.and_then(|short_side| scaled(width, height, short_side))),
+        }
+    }
+
+    /// The labels of an image that was `original` in size; none for the dummies of a test server.
+    fn labels(
+        &self,
+        item: &Item,
+        place: &Place,
+        original: (u32, u32),
+        geometry: Option<Geometry>,
+    ) -> Result<Option<Labels>, Error> {
+        let layout = &self.card.layout;
+        let rule: Option<&LabelRule> = layout.labels.get(place.rule);
+        let Some(rule) = rule else { return Ok(None) };
+        let bytes = self.read(place)?;
+        let Reading { mut raw, unknown_colors, instances } =
+            reading::read(&bytes, rule.coding, layout).map_err(self.wrap(place))?;
+        // A mask belongs to the crop, a map to the photo.
+        let expected = match geometry {
+            Some(Geometry::Crop { width, height, .. }) => (width, height),
+            _ => original,
+        };
+        self.check_size(item, place, (raw.width, raw.height), expected)?;
+        if let Some(Geometry::Scale { width, height }) = geometry {
+            raw = nearest(&raw, width, height);
+        }
+        let (width, height) = (raw.width, raw.height);
+        let (counted, values) = rule.table.map_leniently(raw);
+        let file = self.describe(place);
+        let unknown = |value: RawValue, pixels: u64| UnknownLabel { value, pixels, file: file.clone() };
+        let mut all: Vec<UnknownLabel> =
+            values.into_iter().map(|(id, pixels)| unknown(RawValue::Id(id), pixels)).collect();
+        all.extend(unknown_colors.into_iter().map(|(color, pixels)| unknown(RawValue::Color(color), pixels)));
+        let is_labelled = self.card.splits[item.split].labelled;
+        if all.is_empty() && !is_labelled && counted.class_pixels.iter().all(|pixels| *pixels == 0) {
+            return Ok(None);
+        }
+        let instances = match (&item.instances, instances) {
+            _ if geometry.is_some() => None,
+            (Some(place), _) => {
+                let bytes = self.read(place)?;
+                let found = self.inspect(place, &bytes)?;
+                self.check_size(item, place, (found.width, found.height), original)?;
+                Some(Instances::Original(place.clone(), bytes))
+            }
+            (None, Some(ids)) => Some(Instances::Drawn(label_png::encode_words(width, height, &ids))),
+            (None, None) => None,
+        };
+        Ok(Some(Labels { counted, instances, unknown: all }))
     }
 
     fn check_size(

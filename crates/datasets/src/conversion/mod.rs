@@ -6,12 +6,17 @@
 
 mod convert;
 mod drawn;
+mod findings;
 mod item;
+mod lists;
 mod pairing;
 mod sources;
+mod splits;
 mod state;
+mod sweep;
 
 pub use convert::{Conversion, ConversionPlan, IMAGES_PER_TASK};
 pub use drawn::draw_sample;
+pub use findings::{Findings, Skipped, TaskRecords};
 pub use sources::ConversionOptions;
 pub use state::is_up_to_date;

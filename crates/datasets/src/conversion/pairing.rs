@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::findings::Skipped;
+use super::lists::{Crop, read_crops, read_list};
 use super::sources::{Place, Source};
+use super::splits::Assignment;
 use crate::Error;
 use crate::cards::{DatasetCard, Role};
 
@@ -13,7 +16,8 @@ const FILES_NAMED: usize = 5;
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) id: String,
-    pub(super) split: &'static str,
+    /// Position of its split.
+    pub(super) split: usize,
     pub(super) image: Place,
     pub(super) label: Option<Place>,
     pub(super) instances: Option<Place>,
@@ -23,10 +27,14 @@ pub(super) struct Item {
 #[derive(Debug)]
 pub(super) struct Pairing {
     pub(super) items: Vec<Item>,
-    /// Text files that were read to find the items.
-    pub(super) lists: Vec<Place>,
+    /// Files that were read to find the items.
+    pub(super) tables: Vec<Place>,
+    /// Where in its photo an image is.
+    pub(super) crops: BTreeMap<String, Crop>,
     /// What is worth knowing and no error.
     pub(super) notes: Vec<String>,
+    /// Images that are left out.
+    pub(super) skipped: Vec<Skipped>,
 }
 
 #[derive(Debug, Default)]
@@ -34,110 +42,213 @@ struct Entry {
     image: Option<Place>,
     label: Option<Place>,
     instances: Option<Place>,
-    list: Option<Place>,
+    /// What decides the split where shares do.
+    group: String,
 }
 
-/// Key: position of the split, id. A list has an empty id and so comes first.
+/// Key: position of the split, id.
 type Entries = BTreeMap<(usize, String), Entry>;
+
+/// A file without partner.
+struct Unpaired {
+    split: String,
+    id: String,
+    file: String,
+    /// The path that the partner should have.
+    missing: String,
+}
+
+/// Everything found in the sources, before it is known which images are wanted.
+#[derive(Default)]
+struct Files {
+    /// The split is there where paths say it.
+    entries: BTreeMap<(Option<usize>, String), Entry>,
+    /// By split.
+    lists: BTreeMap<usize, Option<Place>>,
+    crop_table: Option<Place>,
+}
 
 /// Finds the items of `splits` (all that are there if empty).
 pub(super) fn pair(card: &DatasetCard, sources: &[Source], splits: &[String]) -> Result<Pairing, Error> {
     for split in splits {
         if card.split_order(split).is_none() {
             return Err(Error::UnknownSplit {
-                dataset: card.name.to_owned(),
+                dataset: card.name.clone(),
                 split: split.clone(),
                 known: card.known_splits(),
             });
         }
     }
-    let mut entries = collect(card, sources, splits)?;
-    let mut notes = Vec::new();
-    let lists = apply_lists(card, sources, &mut entries, &mut notes)?;
+    let mut files = collect(card, sources)?;
+    let is_wanted =
+        |split: usize| splits.is_empty() || splits.iter().any(|name| *name == card.splits[split].name);
+    files.lists.retain(|split, _| is_wanted(*split) || !card.layout.has_split_in_paths());
+    let mut pairing = Pairing {
+        items: Vec::new(),
+        tables: files.lists.values().flatten().chain(&files.crop_table).cloned().collect(),
+        crops: BTreeMap::new(),
+        notes: Vec::new(),
+        skipped: Vec::new(),
+    };
+    if let Some(table) = &files.crop_table {
+        pairing.crops = read_crops(sources, table)?;
+    }
+    let mut lists = BTreeMap::new();
+    for (split, list) in &files.lists {
+        if let Some(list) = list {
+            lists.insert(*split, read_list(card, sources, list)?);
+        }
+    }
+    let mut entries = assign(card, files.entries, &lists, &mut pairing.notes)?;
+    entries.retain(|(split, _), _| is_wanted(*split));
+    let mut unpaired = absent(card, sources, &files.lists, &lists, &entries, &is_wanted, &mut pairing.notes);
+    apply_knowledge(card, &mut entries, &mut pairing);
     refuse_missing_parts(card, sources, &entries, splits)?;
-    let items = complete_pairs(card, sources, entries)?;
-    count(card, splits, &items, &mut notes)?;
-    Ok(Pairing { items, lists, notes })
+    complete_pairs(card, sources, entries, &mut pairing, &mut unpaired)?;
+    tolerate(card, unpaired, &mut pairing)?;
+    count(card, splits, &mut pairing)?;
+    Ok(pairing)
 }
 
-fn collect(card: &DatasetCard, sources: &[Source], splits: &[String]) -> Result<Entries, Error> {
-    let mut entries = Entries::new();
+fn collect(card: &DatasetCard, sources: &[Source]) -> Result<Files, Error> {
+    let mut files = Files::default();
     for (index, source) in sources.iter().enumerate() {
         for member in source.archive.members() {
-            let found = source.recognize(card, member, |file| {
-                let order = card.split_order(file.split)?;
-                let is_wanted = splits.is_empty() || splits.iter().any(|split| split == file.split);
-                is_wanted.then(|| (file.role, (order, file.id.to_owned())))
-            });
-            let Some((role, key)) = found.flatten() else { continue };
-            let id = if role == Role::List { member.name.clone() } else { key.1.clone() };
-            let entry = entries.entry(key).or_default();
-            let slot = match role {
-                Role::Image => &mut entry.image,
-                Role::Label => &mut entry.label,
-                Role::Instances => &mut entry.instances,
-                Role::List => &mut entry.list,
+            let Some(found) = source.recognize(card, member) else { continue };
+            let place = Place { source: index, member: member.clone(), rule: found.rule };
+            let (slot, id) = match (found.role, found.split) {
+                // A list without split is refused by the description.
+                (Role::List, split) => (files.lists.entry(split.unwrap_or_default()).or_default(), member.name.clone()),
+                (Role::Crops, _) => (&mut files.crop_table, member.name.clone()),
+                (role, split) => {
+                    let id = found.id;
+                    let entry = files.entries.entry((split, id.clone())).or_default();
+                    entry.group = found.group;
+                    match role {
+                        Role::Label => (&mut entry.label, id),
+                        Role::Instances => (&mut entry.instances, id),
+                        _ => (&mut entry.image, id),
+                    }
+                }
             };
             match slot {
-                None => *slot = Some(Place { source: index, member: member.clone() }),
-                // A zip beside the folder it was unpacked to is no second copy to worry about.
-                Some(first) if first.source != index && sources[first.source].group == source.group => {}
+                None => *slot = Some(place),
                 Some(first) => {
-                    return Err(Error::Duplicate {
-                        id,
-                        first: describe(sources, first),
-                        second: source.archive.describe(member),
-                    });
+                    if let Some(kept) = choose(sources, first, &place, &id)? {
+                        *slot = Some(kept);
+                    }
                 }
             }
         }
     }
+    Ok(files)
+}
+
+/// The second of two files for the same thing, if it is to replace the first.
+fn choose(sources: &[Source], first: &Place, second: &Place, id: &str) -> Result<Option<Place>, Error> {
+    if first.rule != second.rule {
+        return Ok((second.rule < first.rule).then(|| second.clone()));
+    }
+    // A zip beside the folder it was unpacked to is no second copy to worry about.
+    if first.source != second.source && sources[first.source].group == sources[second.source].group {
+        return Ok(None);
+    }
+    Err(Error::Duplicate {
+        id: id.to_owned(),
+        first: describe(sources, first),
+        second: describe(sources, second),
+    })
+}
+
+/// Gives every image its split, and leaves out those that no list names.
+fn assign(
+    card: &DatasetCard,
+    files: BTreeMap<(Option<usize>, String), Entry>,
+    lists: &BTreeMap<usize, BTreeSet<String>>,
+    notes: &mut Vec<String>,
+) -> Result<Entries, Error> {
+    let assignment = if card.layout.has_split_in_paths() { None } else { Some(Assignment::new(card, lists)?) };
+    let mut entries = Entries::new();
+    let mut left_out: BTreeMap<Option<usize>, u64> = BTreeMap::new();
+    for ((split, id), entry) in files {
+        let assigned = match (split, &assignment) {
+            (Some(split), _) if lists.get(&split).is_none_or(|list| list.contains(&id)) => Some(split),
+            (None, Some(assignment)) => assignment.split(&id, &entry.group),
+            _ => None,
+        };
+        match assigned {
+            Some(assigned) => {
+                entries.insert((assigned, id), entry);
+            }
+            None if entry.image.is_some() => *left_out.entry(split).or_insert(0) += 1,
+            None => {}
+        }
+    }
+    for (split, count) in left_out {
+        let (images, are) = (plural(count, "image", "images"), plural(count, "is", "are"));
+        notes.push(match split {
+            Some(split) => format!(
+                "{count} {images} in `{}` {are} not in its list and {are} left out",
+                card.splits[split].name
+            ),
+            None => format!("{count} {images} {are} in no list and {are} left out"),
+        });
+    }
     Ok(entries)
 }
 
-/// Where a split has a list, the list says which images are in it.
-fn apply_lists(
+/// Images that a list names and nobody has.
+fn absent(
     card: &DatasetCard,
     sources: &[Source],
-    entries: &mut Entries,
+    places: &BTreeMap<usize, Option<Place>>,
+    lists: &BTreeMap<usize, BTreeSet<String>>,
+    entries: &Entries,
+    is_wanted: &dyn Fn(usize) -> bool,
     notes: &mut Vec<String>,
-) -> Result<Vec<Place>, Error> {
-    let mut lists = Vec::new();
-    for (order, split) in card.splits.iter().enumerate() {
-        let Some(list) = entries.remove(&(order, String::new())).and_then(|entry| entry.list) else {
-            continue;
+) -> Vec<Unpaired> {
+    let mut absent = Vec::new();
+    for (split, ids) in lists.iter().filter(|(split, _)| is_wanted(**split)) {
+        let name = &card.splits[*split].name;
+        let is_absent = |id: &&String| {
+            entries.get(&(*split, (*id).clone())).is_none_or(|entry| entry.image.is_none() && entry.label.is_none())
         };
-        let text = sources[list.source].archive.read(&list.member)?;
-        let listed: BTreeSet<String> = String::from_utf8_lossy(&text).lines().filter_map(listed_id).collect();
-        let absent: Vec<(String, String)> = listed
-            .iter()
-            .filter(|id| entries.get(&(order, (*id).clone())).is_none_or(|entry| entry.image.is_none()))
-            .map(|id| {
-                let line = format!("{} in {}", id, describe(sources, &list));
-                (line, (card.layout.expected_path)(Role::Image, split.name, id))
-            })
-            .collect();
-        refuse(&absent)?;
-        let before = entries.len();
-        entries.retain(|(of, id), _| *of != order || listed.contains(id));
-        let left_out = (before - entries.len()) as u64;
-        if left_out > 0 {
-            let (images, are) = (plural(left_out, "image", "images"), plural(left_out, "is", "are"));
+        let ids: Vec<&String> = ids.iter().filter(is_absent).collect();
+        if card.layout.optional_images && !ids.is_empty() {
+            let count = ids.len() as u64;
             notes.push(format!(
-                "{left_out} {images} in `{}` {are} not in its list and {are} left out",
-                split.name
+                "{count} {} in the list of `{name}` {} not there",
+                plural(count, "image", "images"),
+                plural(count, "is", "are")
             ));
+            continue;
         }
-        lists.push(list);
+        let Some(list) = &places[split] else { continue };
+        absent.extend(ids.into_iter().map(|id| Unpaired {
+            split: name.clone(),
+            id: id.clone(),
+            file: format!("{id} in {}", describe(sources, list)),
+            missing: card.layout.image_path(name, id),
+        }));
     }
-    Ok(lists)
+    absent
 }
 
-/// The id in a line such as `/SegNet/CamVid/train/X.png /SegNet/CamVid/trainannot/X.png`, or in a line with nothing but an id.
-fn listed_id(line: &str) -> Option<String> {
-    let first = line.split_whitespace().next()?;
-    let file = first.rsplit(['/', '\\']).next()?;
-    Some(file.strip_suffix(".png").unwrap_or(file).to_owned())
+/// Leaves out what is known to be useless, and tells what is known to be special.
+fn apply_knowledge(card: &DatasetCard, entries: &mut Entries, pairing: &mut Pairing) {
+    for known in &card.layout.known {
+        let key = entries.keys().find(|(_, id)| *id == known.id).cloned();
+        let Some(key) = key else { continue };
+        let split = card.splits[key.0].name.clone();
+        if known.skip {
+            entries.remove(&key);
+            pairing.notes.push(format!("`{}` in `{split}` is left out: {}", known.id, known.remark));
+            let (id, reason) = (known.id.clone(), known.remark.clone());
+            pairing.skipped.push(Skipped { split, id, reason, is_known: true });
+        } else {
+            pairing.notes.push(format!("`{}` in `{split}`: {}", known.id, known.remark));
+        }
+    }
 }
 
 /// Thousands of images without a single label map mean that one of the archives is not there.
@@ -162,27 +273,42 @@ fn refuse_missing_parts(
         (false, false) if splits.is_empty() => format!("{read} has no files of `{}`", card.name),
         (false, false) => format!("{read} has no files of `{}` for {}", card.name, splits.join(", ")),
     };
-    Err(Error::MissingSource { what: missing, help: card.layout.how_to_get.to_owned() })
+    Err(Error::MissingSource { what: missing, help: card.layout.how_to_get.clone() })
 }
 
-fn complete_pairs(card: &DatasetCard, sources: &[Source], entries: Entries) -> Result<Vec<Item>, Error> {
-    let mut items: Vec<Item> = Vec::with_capacity(entries.len());
-    let mut unpaired = Vec::new();
+fn complete_pairs(
+    card: &DatasetCard,
+    sources: &[Source],
+    entries: Entries,
+    pairing: &mut Pairing,
+    unpaired: &mut Vec<Unpaired>,
+) -> Result<(), Error> {
     let mut first_places: BTreeMap<String, String> = BTreeMap::new();
+    let mut without_image = 0;
     for ((order, id), entry) in entries {
         let split = &card.splits[order];
-        let lacks = |place: &Place, role| {
-            (describe(sources, place), (card.layout.expected_path)(role, split.name, &id))
+        let lacks = |place: &Place, role: Role, wanted: Role| {
+            let name = sources[place.source].full_name(&place.member);
+            Unpaired {
+                split: split.name.clone(),
+                id: id.clone(),
+                file: describe(sources, place),
+                missing: card.layout.partner(role, &name, wanted, &card.splits),
+            }
         };
         let image = match (entry.image, &entry.label) {
             (Some(image), Some(_)) => image,
             (Some(image), None) if !split.labelled => image,
             (Some(image), None) => {
-                unpaired.push(lacks(&image, Role::Label));
+                unpaired.push(lacks(&image, Role::Image, Role::Label));
+                continue;
+            }
+            (None, Some(_)) if card.layout.optional_images => {
+                without_image += 1;
                 continue;
             }
             (None, Some(label)) if split.labelled => {
-                unpaired.push(lacks(label, Role::Image));
+                unpaired.push(lacks(label, Role::Label, Role::Image));
                 continue;
             }
             // Instance ids alone, or the dummy label maps of a test split whose images were not downloaded.
@@ -192,45 +318,52 @@ fn complete_pairs(card: &DatasetCard, sources: &[Source], entries: Entries) -> R
         if let Some(first) = first_places.insert(id.clone(), place.clone()) {
             return Err(Error::Duplicate { id, first, second: place });
         }
-        items.push(Item { id, split: split.name, image, label: entry.label, instances: entry.instances });
+        pairing.items.push(Item { id, split: order, image, label: entry.label, instances: entry.instances });
     }
-    refuse(&unpaired)?;
-    Ok(items)
+    if without_image > 0 {
+        let maps = plural(without_image, "label map has", "label maps have");
+        pairing.notes.push(format!("{without_image} {maps} no image and {} left out", plural(without_image, "is", "are")));
+    }
+    Ok(())
 }
 
-/// Refuses files without a partner; each comes with the path its partner should have.
-fn refuse(unpaired: &[(String, String)]) -> Result<(), Error> {
+/// Refuses files without a partner, unless the data set is known to have a few of them.
+fn tolerate(card: &DatasetCard, unpaired: Vec<Unpaired>, pairing: &mut Pairing) -> Result<(), Error> {
     match unpaired.first() {
-        None => Ok(()),
-        Some((_, missing)) => Err(Error::Unpaired {
+        Some(first) if unpaired.len() as u64 > card.layout.tolerate => Err(Error::Unpaired {
             count: unpaired.len(),
-            files: unpaired.iter().take(FILES_NAMED).map(|(file, _)| file.clone()).collect(),
-            missing: missing.clone(),
+            files: unpaired.iter().take(FILES_NAMED).map(|unpaired| unpaired.file.clone()).collect(),
+            missing: first.missing.clone(),
         }),
+        _ => {
+            pairing.skipped.extend(unpaired.into_iter().map(|unpaired| Skipped {
+                reason: format!("`{}` has no partner: `{}` was not found", unpaired.file, unpaired.missing),
+                split: unpaired.split,
+                id: unpaired.id,
+                is_known: false,
+            }));
+            Ok(())
+        }
     }
 }
 
-fn count(
-    card: &DatasetCard,
-    splits: &[String],
-    items: &[Item],
-    notes: &mut Vec<String>,
-) -> Result<(), Error> {
-    for split in card.splits {
-        let name = split.name;
-        let got = items.iter().filter(|item| item.split == name).count() as u64;
-        let is_named = splits.iter().any(|split| split == name);
+fn count(card: &DatasetCard, splits: &[String], pairing: &mut Pairing) -> Result<(), Error> {
+    for (order, split) in card.splits.iter().enumerate() {
+        let name = &split.name;
+        let got = pairing.items.iter().filter(|item| item.split == order).count() as u64;
+        let is_named = splits.contains(name);
         if got == 0 && is_named {
             return Err(Error::MissingSource {
                 what: format!("the sources have no images of `{}` for the split `{name}`", card.name),
-                help: card.layout.how_to_get.to_owned(),
+                help: card.layout.how_to_get.clone(),
             });
         }
+        let got = got + pairing.skipped.iter().filter(|skipped| skipped.split == *name).count() as u64;
         let is_wanted = is_named || splits.is_empty();
         if let Some(expected) = split.images.filter(|expected| *expected != got && is_wanted) {
             let images = plural(got, "image", "images");
-            notes
-                .push(format!("the split `{name}` has {got} {images}, the complete data set has {expected}"));
+            let note = format!("the split `{name}` has {got} {images}, the complete data set has {expected}");
+            pairing.notes.push(note);
         }
     }
     Ok(())
@@ -242,20 +375,4 @@ fn plural<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
 
 fn describe(sources: &[Source], place: &Place) -> String {
     sources[place.source].archive.describe(&place.member)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_found_in_lines_of_paths_and_in_plain_lines() {
-        let id = |line| listed_id(line);
-        assert_eq!(
-            id("/SegNet/CamVid/train/X_1.png /SegNet/CamVid/trainannot/X_1.png").as_deref(),
-            Some("X_1")
-        );
-        assert_eq!(id("X_1").as_deref(), Some("X_1"));
-        assert_eq!(id("  "), None);
-    }
 }

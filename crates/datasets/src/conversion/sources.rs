@@ -1,5 +1,6 @@
 //! The archives of a conversion: those named by the user, or those in `data/raw`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -33,20 +34,21 @@ pub(super) struct Source {
 pub(super) struct Place {
     pub(super) source: usize,
     pub(super) member: Member,
+    /// Which of the patterns of its role it matches.
+    pub(super) rule: usize,
 }
 
 impl Source {
     /// What a member is, by the rules of the data set.
-    pub(super) fn recognize<R>(
-        &self,
-        card: &DatasetCard,
-        member: &Member,
-        then: impl FnOnce(Recognized<'_>) -> R,
-    ) -> Option<R> {
-        let name = &member.name;
+    pub(super) fn recognize(&self, card: &DatasetCard, member: &Member) -> Option<Recognized> {
+        card.layout.recognize(&self.full_name(member), &card.splits)
+    }
+
+    /// The member's name below the folder itself.
+    pub(super) fn full_name<'a>(&self, member: &'a Member) -> Cow<'a, str> {
         match &self.prefix {
-            Some(prefix) => (card.layout.recognize)(&format!("{prefix}/{name}")).map(then),
-            None => (card.layout.recognize)(name).map(then),
+            Some(prefix) => Cow::Owned(format!("{prefix}/{}", member.name)),
+            None => Cow::Borrowed(&member.name),
         }
     }
 }
@@ -58,9 +60,9 @@ pub(super) fn locate(
     named: &[PathBuf],
     root: &Path,
 ) -> Result<Vec<PathBuf>, Error> {
-    let raw = root.join("raw").join(card.name);
+    let raw = root.join("raw").join(card.raw_name());
     if named.is_empty() {
-        if card.name == "sample" {
+        if card.raw_name() == "sample" {
             draw_sample(root, &options.sample, &Silent)?;
         } else if !raw.is_dir() {
             return Err(Error::MissingSource {
@@ -69,7 +71,7 @@ pub(super) fn locate(
                     card.name,
                     raw.display()
                 ),
-                help: card.layout.how_to_get.to_owned(),
+                help: card.layout.how_to_get.clone(),
             });
         }
         return Ok(vec![raw]);
@@ -85,7 +87,7 @@ pub(super) fn locate(
             } else {
                 Err(Error::MissingSource {
                     what: format!("the source `{}` does not exist", path.display()),
-                    help: card.layout.how_to_get.to_owned(),
+                    help: card.layout.how_to_get.clone(),
                 })
             }
         })

@@ -1,6 +1,6 @@
 //! Conversions of data sets with something wrong: what is said, and that nothing is left half written.
 
-use segbench_datasets::Error;
+use segbench_datasets::{Error, RawValue};
 use segbench_testkit::{Files, HEIGHT, WIDTH, cityscapes, grey8, replace_in_file, rgb8};
 use segbench_types::{ErrorKind, Explain as _};
 
@@ -93,8 +93,8 @@ fn unknown_label_values_are_counted_over_all_files_and_the_first_file_is_named()
     files.change("lindau_000000_000019_gtFine_labelIds.png", |bytes| *bytes = encoded);
     let err = assert_refused(&files, &["cityscapes", "34", LABELS], ErrorKind::InvalidData);
     let Error::UnknownLabels { values, .. } = err else { panic!("{err}") };
-    let counts: Vec<(u16, u64)> = values.iter().map(|unknown| (unknown.value, unknown.pixels)).collect();
-    assert_eq!(counts, [(34, 6), (255, 2)]);
+    let counts: Vec<(RawValue, u64)> = values.iter().map(|unknown| (unknown.value, unknown.pixels)).collect();
+    assert_eq!(counts, [(RawValue::Id(34), 6), (RawValue::Id(255), 2)]);
     assert!(values.iter().all(|unknown| unknown.file.ends_with(LABELS)));
 }
 
@@ -102,6 +102,7 @@ fn unknown_label_values_are_counted_over_all_files_and_the_first_file_is_named()
 fn an_image_without_label_map_is_refused_with_the_file_that_is_missing() {
     let mut files = cityscapes();
     files.remove(LABELS);
+    files.remove("ulm_000000_000019_gtFine_polygons.json");
     let missing = format!("gtFine/train/ulm/{LABELS}");
     assert_refused(&files, &[IMAGE, &missing], ErrorKind::InvalidData);
 }

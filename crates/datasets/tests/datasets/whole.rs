@@ -142,11 +142,11 @@ fn tasks_of_another_process_in_another_order_and_twice_give_the_same_bytes() {
     let second = Conversion::open(&serde_json::from_str(&plan).expect("the same plan")).expect("opened");
     second.begin().expect("begun");
     assert!(!leftover.exists());
-    let mut records = Vec::new();
+    let mut tasks = Vec::new();
     for index in [2, 0, 1, 0] {
-        records.extend(second.run_task(index).expect("converted"));
+        tasks.push(second.run_task(index).expect("converted"));
     }
-    second.finish(records).expect("finished");
+    second.finish(tasks).expect("finished");
     assert_same(&root.tree("cityscapes"), &undisturbed.tree("cityscapes"));
     assert!(second.run_task(3).is_err());
 }
@@ -156,9 +156,8 @@ fn a_missing_task_is_refused_and_nothing_claims_to_be_complete() {
     let root = Root::new();
     let conversion = root.plan("cityscapes", &root.zips(&many_frames(IMAGES)), &[]).expect("planned");
     conversion.begin().expect("begun");
-    let mut records = conversion.run_task(0).expect("converted");
-    records.extend(conversion.run_task(2).expect("converted"));
-    let err = conversion.finish(records).expect_err("task 1 did not run");
+    let tasks = [0, 2].map(|index| conversion.run_task(index).expect("converted"));
+    let err = conversion.finish(tasks.into()).expect_err("task 1 did not run");
     // Sixteen images are in a task.
     assert!(err.to_string().contains("town_000016_000019"), "{err}");
     root.assert_nothing_half_written("cityscapes");

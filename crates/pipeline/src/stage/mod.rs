@@ -115,9 +115,9 @@ impl Tasks for Work {
     fn run(&self, index: usize, task: &dyn Task) -> Result<Value, Error> {
         let value = match self {
             Self::Prepare(preparation) => {
-                let records = preparation.conversion()?.run_task(index)?;
-                task.advance(records.len() as u64);
-                serde_json::to_value(records)
+                let done = preparation.conversion()?.run_task(index)?;
+                task.advance((done.records.len() + done.skipped.len()) as u64);
+                serde_json::to_value(done)
             }
             Self::Train(job) => serde_json::to_value(job.run(task)?),
             Self::Bench(job) => serde_json::to_value(job.run_task(index, task)?),
@@ -131,7 +131,7 @@ impl Tasks for Work {
         }
         match self {
             Self::Prepare(preparation) => {
-                read(output).is_some_and(|records: Vec<ImageRecord>| preparation.holds(&records))
+                read(output).is_some_and(|done: TaskRecords| preparation.holds(&done))
             }
             Self::Train(_) => read(output).is_some_and(|trained: Trained| trained.weights.is_file()),
             Self::Bench(job) => read(output).is_some_and(|result: TaskResult| job.holds(&result)),

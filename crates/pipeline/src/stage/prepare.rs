@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use segbench_datasets::{Conversion, ConversionOptions, ConversionPlan, draw_sample};
-use segbench_types::{ImageRecord, Progress};
+use segbench_datasets::{Conversion, ConversionOptions, ConversionPlan, TaskRecords, draw_sample};
+use segbench_types::Progress;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Stage, Work};
@@ -62,8 +62,8 @@ impl Preparation {
     }
 
     /// Whether the files of these images are there.
-    pub(super) fn holds(&self, records: &[ImageRecord]) -> bool {
-        let mut files = records.iter().flat_map(|record| std::iter::once(&record.image).chain(&record.label));
+    pub(super) fn holds(&self, done: &TaskRecords) -> bool {
+        let mut files = done.records.iter().flat_map(|record| std::iter::once(&record.image).chain(&record.label));
         self.conversion().is_ok_and(|conversion| files.all(|file| conversion.folder().join(file).is_file()))
     }
 
@@ -131,9 +131,9 @@ impl Stage for PrepareStage {
         let work = Work::Prepare(Box::new(Preparation::new(conversion)));
         let plan = Plan::create(&job.dir(), &key, work)?;
         plan.run_pending(&self.name(), progress)?;
-        let records: Vec<Vec<ImageRecord>> = plan.merge()?;
+        let tasks: Vec<TaskRecords> = plan.merge()?;
         if let Work::Prepare(preparation) = plan.work() {
-            preparation.conversion()?.finish(records.into_iter().flatten().collect())?;
+            preparation.conversion()?.finish(tasks)?;
         }
         job.remove()?;
         Ok(Outcome::Done(format!("{}: {images} images", place.display())))
