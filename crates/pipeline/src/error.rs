@@ -26,6 +26,14 @@ pub enum Error {
         /// Everything that is wrong.
         problems: Vec<Problem>,
     },
+    /// A description of another data set than the one it stands under.
+    #[error("`datasets.{name}.describe` describes the data set `{described}`, expected `{name}`")]
+    OtherDataset {
+        /// The name in the configuration.
+        name: String,
+        /// The name in the description.
+        described: String,
+    },
     /// A `--set` that cannot be applied.
     #[error("`--set {item}`: {message}")]
     Override {
@@ -159,7 +167,7 @@ impl Explain for Error {
             return inner.kind();
         }
         match self {
-            Self::Yaml { .. } | Self::Problems { .. } => ErrorKind::Configuration,
+            Self::Yaml { .. } | Self::Problems { .. } | Self::OtherDataset { .. } => ErrorKind::Configuration,
             Self::Override { .. } | Self::Usage { .. } => ErrorKind::Usage,
             Self::Missing { .. } | Self::Gap { .. } => ErrorKind::MissingInput,
             Self::TasksFailed { kind, .. } => *kind,
@@ -179,6 +187,7 @@ impl Explain for Error {
                 "correct the file and try `segbench check`; its schema is in `schemas/pipeline.schema.json`"
                     .into(),
             ),
+            Self::OtherDataset { described, .. } => Some(format!("write `{described}:` under `datasets`")),
             Self::Usage { help, .. } | Self::Missing { help, .. } => Some(help.clone()),
             Self::TasksFailed { help, .. } => help.clone(),
             Self::Gap { plan, index, .. } => {

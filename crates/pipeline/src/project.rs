@@ -30,7 +30,7 @@ pub struct Project {
 impl Project {
     /// Archives of a data set.
     pub fn raw(&self, dataset: &str) -> PathBuf {
-        self.root.join("raw").join(dataset)
+        self.root.join("raw").join(segbench_datasets::raw_name(dataset))
     }
 
     /// A prepared data set.

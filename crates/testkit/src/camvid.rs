@@ -1,7 +1,7 @@
 //! A CamVid of four images, in the layout of the SegNet tutorial.
 
 use crate::Files;
-use crate::png_file::{HEIGHT, WIDTH, grey8, street};
+use crate::png_file::{HEIGHT, WIDTH, grey8, rgb8, street};
 
 /// Split and id of all images, in the order of a manifest.
 pub const CAMVID_IMAGES: [(&str, &str); 4] = [
@@ -28,5 +28,29 @@ pub fn camvid() -> Files {
             format!("/SegNet/CamVid/{split}/{id}.png /SegNet/CamVid/{split}annot/{id}.png\n").into_bytes(),
         );
     }
+    files
+}
+
+/// Three original frames with label files in colors: a road, a sky above it, a void pixel at the left, and in the test frame a color of
+/// no class.
+pub fn camvid_original() -> Files {
+    const ROAD: [u8; 3] = [128, 64, 128];
+    let mut files = Files::default();
+    for (seed, id) in (50..).zip(["0001TP_006690", "0016E5_07959", "0001TP_008550"]) {
+        let color = |x: u32, y: u32| match (x, y) {
+            (0, _) => [0, 0, 0],
+            // Lane markings and a tunnel, which the 11 classes merge into others.
+            (1, 20..) => [128, 0, 192],
+            (1, _) => [64, 0, 64],
+            (_, 0..12) => [128, 128, 128],
+            (2, 30) if id == "0001TP_008550" => [1, 2, 3],
+            _ => ROAD,
+        };
+        let pixels: Vec<u8> =
+            (0..HEIGHT).flat_map(|y| (0..WIDTH).flat_map(move |x| color(x, y))).collect();
+        files.insert(&format!("701_StillsRaw_full/{id}.png"), street(seed));
+        files.insert(&format!("LabeledApproved_full/{id}_L.png"), rgb8(WIDTH, HEIGHT, &pixels));
+    }
+    files.insert("LabeledApproved_full/label_colors.txt", "64 128 64\tAnimal\n");
     files
 }

@@ -36,6 +36,55 @@ pub fn cityscapes_label_id(frame: &Frame, x: u32, y: u32) -> u8 {
     }
 }
 
+/// The outlines that draw [`cityscapes_label_id`], with what a reader has to leave out: a license plate, a deleted person, and a road
+/// that goes beyond the image.
+fn outlines(frame: &Frame) -> String {
+    const IDS: [&str; 7] =
+        ["unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground"];
+    let object = |label: &str, polygon: String| format!("{{\"label\": \"{label}\", \"polygon\": [{polygon}]}}");
+    let rectangle = |x0: i64, y0: i64, x1: i64, y1: i64| format!("[{x0}, {y0}], [{x1}, {y0}], [{x1}, {y1}], [{x0}, {y1}]");
+    let mut objects = Vec::new();
+    if frame.split == "test" {
+        for x in 0..WIDTH {
+            objects.push(object(IDS[(x % 4) as usize], format!("[{x}, 0], [{x}, {}]", HEIGHT - 1)));
+        }
+    } else {
+        let number = CITYSCAPES_FRAMES.iter().position(|other| other == frame).unwrap_or(0) as i64;
+        objects.push(object("road", rectangle(-7, 0, 99, 80)));
+        objects.push(object("sky", rectangle(0, 0, 60, 9 + number)));
+        for y in 0..HEIGHT {
+            objects.push(object(IDS[1 + (y % 6) as usize], format!("[0, {y}], [2, {y}]")));
+        }
+        objects.push(object("car", rectangle(20, 18, 30, 24)));
+        objects.push(object("license plate", rectangle(24, 20, 26, 22)));
+        let person = object("person", rectangle(5, 5, 9, 30));
+        objects.push(person.replacen('{', "{\"deleted\": 1, \"user\": \"somebody\", ", 1));
+    }
+    format!("{{\"imgHeight\": {HEIGHT}, \"imgWidth\": {WIDTH}, \"objects\": [{}]}}", objects.join(", "))
+}
+
+/// The coarse annotations in the layout of gtCoarse.zip, with the photos: those of train and val, and two frames of `train_extra`, one of
+/// which is the damaged one that the real archive has.
+pub fn cityscapes_coarse() -> Files {
+    let fine = cityscapes();
+    let mut files = Files::default();
+    for (name, bytes) in &fine.0 {
+        if name.contains("/train/") || name.contains("/val/") {
+            files.insert(&name.replace("gtFine", "gtCoarse"), bytes.clone());
+        }
+    }
+    for id in ["augsburg_000000_000019", "troisdorf_000000_000073"] {
+        let city = id.split('_').next().unwrap_or_default();
+        for (name, bytes) in files.clone().0.into_iter().filter(|(name, _)| name.contains("ulm_000000_000019")) {
+            let extra = name.replace("/train/ulm/", &format!("/train_extra/{city}/")).replace("ulm_000000_000019", id);
+            files.insert(&extra, bytes);
+        }
+    }
+    files.change("troisdorf_000000_000073_leftImg8bit", |bytes| bytes.truncate(70));
+    files.change("augsburg_000000_000019_leftImg8bit", |bytes| *bytes = street(77));
+    files
+}
+
 /// Both archives' contents: four annotation files and a photo for each frame, and the text files at the top of every zip.
 pub fn cityscapes() -> Files {
     let mut files = Files::default();
@@ -49,7 +98,7 @@ pub fn cityscapes() -> Files {
         let instances: Vec<u16> =
             ids.iter().map(|id| if *id == 26 { 26_000 } else { u16::from(*id) }).collect();
         let colors: Vec<u8> = ids.iter().flat_map(|id| [*id, 0, 0, 255]).collect();
-        let polygons = format!("{{\"imgHeight\": {HEIGHT}, \"imgWidth\": {WIDTH}, \"objects\": []}}");
+        let polygons = outlines(frame);
         let annotation = format!("gtFine/{split}/{city}/{id}_gtFine");
         files.insert(&format!("{annotation}_labelIds.png"), grey8(WIDTH, HEIGHT, &ids));
         files.insert(&format!("{annotation}_instanceIds.png"), grey16(WIDTH, HEIGHT, &instances));

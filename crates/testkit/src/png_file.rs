@@ -1,5 +1,7 @@
 //! Small PNG files of every kind that label maps and photos come in.
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, GrayImage, RgbImage};
 use png::{BitDepth, ColorType, Encoder};
 
 /// Width of the pictures in the miniature data sets.
@@ -14,8 +16,7 @@ pub fn grey8(width: u32, height: u32, samples: &[u8]) -> Vec<u8> {
 
 /// A 16-bit grey PNG.
 pub fn grey16(width: u32, height: u32, samples: &[u16]) -> Vec<u8> {
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_be_bytes()).collect();
-    encode(width, height, ColorType::Grayscale, BitDepth::Sixteen, None, &bytes)
+    encode(width, height, ColorType::Grayscale, BitDepth::Sixteen, None, &big_endian(samples))
 }
 
 /// An 8-bit palette PNG whose palette has nothing to do with its indices.
@@ -33,6 +34,38 @@ pub fn packed(width: u32, height: u32, bits: u8, bytes: &[u8]) -> Vec<u8> {
 /// An 8-bit RGB PNG.
 pub fn rgb8(width: u32, height: u32, samples: &[u8]) -> Vec<u8> {
     encode(width, height, ColorType::Rgb, BitDepth::Eight, None, samples)
+}
+
+/// A 16-bit RGB PNG.
+pub fn rgb16(width: u32, height: u32, samples: &[u16]) -> Vec<u8> {
+    encode(width, height, ColorType::Rgb, BitDepth::Sixteen, None, &big_endian(samples))
+}
+
+/// A 16-bit PNG of grey and alpha.
+pub fn grey_alpha16(width: u32, height: u32, samples: &[u16]) -> Vec<u8> {
+    encode(width, height, ColorType::GrayscaleAlpha, BitDepth::Sixteen, None, &big_endian(samples))
+}
+
+fn big_endian(samples: &[u16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
+}
+
+/// A JPEG of any size that differs for every `seed`.
+pub fn jpeg_street(width: u32, height: u32, seed: u8) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| image::Rgb([(x * 5) as u8, (y * 3) as u8, seed.wrapping_mul(31)]);
+    jpeg(RgbImage::from_fn(width, height, pixel).into())
+}
+
+/// A JPEG of one channel, which no data set promises and some have.
+pub fn jpeg_grey(width: u32, height: u32, values: &[u8]) -> Vec<u8> {
+    jpeg(GrayImage::from_raw(width, height, values.to_vec()).expect("as many values as pixels").into())
+}
+
+fn jpeg(image: DynamicImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
+    image.write_with_encoder(encoder).expect("a vector takes every byte");
+    bytes
 }
 
 /// An 8-bit RGBA PNG.

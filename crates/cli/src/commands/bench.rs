@@ -21,7 +21,7 @@ pub(crate) fn bench(arguments: BenchArguments, global: &Global, console: &Consol
         segbench_models::zoo::find(model)?;
     }
     if let Some(dataset) = &arguments.dataset {
-        segbench_datasets::card(dataset)?;
+        segbench_datasets::check_name(dataset, &global.root)?;
     }
     if arguments.dtype != "f32" {
         let help = "only f32 is measured so far: leave `--dtype` out";

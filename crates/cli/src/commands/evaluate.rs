@@ -21,7 +21,7 @@ pub(crate) fn evaluate(
     };
     let score = |protocol: &Protocol| match (&arguments.dataset, &arguments.labels) {
         (Some(dataset), _) => {
-            segbench_datasets::card(dataset)?;
+            segbench_datasets::check_name(dataset, &global.root)?;
             let dataset = PreparedDataset::open(&global.root, dataset)?;
             score_against_dataset(&dataset, &arguments.split, &arguments.predictions, encoding, protocol)
                 .map_err(Failure::from)

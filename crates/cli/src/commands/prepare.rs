@@ -18,16 +18,23 @@ pub(crate) fn prepare(
     global: &Global,
     console: &Console,
 ) -> Result<(), Failure> {
-    segbench_datasets::card(dataset)?;
     let project = project(global, "reports".as_ref(), "cpu")?;
     let mut config = project.dataset_config(dataset);
+    let name = match &config.describe {
+        Some(_) => dataset.to_owned(),
+        None => segbench_datasets::find(dataset, &global.root)?.name.clone(),
+    };
+    // A description by its path.
+    if config.describe.is_none() && segbench_datasets::raw_name(dataset) != segbench_datasets::raw_name(&name) {
+        config.describe = Some(segbench_datasets::raw_name(dataset).into());
+    }
     if !source.is_empty() {
         config.source = source;
     }
     if !splits.is_empty() {
         config.splits = splits;
     }
-    let stage = PrepareStage { dataset: dataset.into(), config };
+    let stage = PrepareStage { dataset: name, config };
     let outcome = stage.run(&project, console)?;
     console.note(outcome.message());
     Ok(())

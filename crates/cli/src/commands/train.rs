@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 pub(crate) fn train(arguments: TrainArguments, global: &Global, console: &Console) -> Result<(), Failure> {
     let model = segbench_models::zoo::find(&arguments.model)?.name().to_owned();
-    segbench_datasets::card(&arguments.dataset)?;
+    segbench_datasets::check_name(&arguments.dataset, &global.root)?;
     let config = TrainConfig {
         dataset: arguments.dataset,
         steps: arguments.steps,

@@ -2,8 +2,14 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod ade20k;
+mod apsis;
 mod broken;
 mod camvid;
+mod cityscapes;
+mod described;
 mod formats;
+mod palettes;
 mod support;
+mod synthia;
 mod whole;

@@ -44,6 +44,9 @@ pub struct DatasetConfig {
     /// Archives or folders to read, looked up in `data/raw/<name>` and then beside this file. Default: what lies in `data/raw/<name>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source: Vec<PathBuf>,
+    /// A data set of your own: the file that describes it (docs/datasets.md), looked up beside this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub describe: Option<PathBuf>,
     /// Splits to prepare. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<String>,

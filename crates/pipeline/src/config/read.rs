@@ -72,12 +72,15 @@ impl Config {
         }
         for (name, dataset) in &self.datasets {
             let path = format!("datasets.{name}");
-            check_dataset(&path, name, &mut problems);
+            // What a description says is known when it is read.
+            if dataset.describe.is_none() {
+                check_dataset(&path, name, &mut problems);
+            }
             if name != "sample" && dataset.draw.is_some() {
                 problems.push(Problem::new(format!("{path}.draw"), "only the data set `sample` is drawn"));
             }
             for (index, split) in dataset.splits.iter().enumerate() {
-                check_split(&format!("{path}.splits[{index}]"), split, &mut problems);
+                self.check_split(&format!("{path}.splits[{index}]"), name, split, &mut problems);
             }
         }
         for (index, scheme) in
@@ -137,7 +140,7 @@ impl Config {
 
     fn check_bench(&self, path: &str, bench: &BenchConfig, problems: &mut Vec<Problem>) {
         self.check_use(&format!("{path}.dataset"), &bench.dataset, problems);
-        check_split(&format!("{path}.split"), &bench.split, problems);
+        self.check_split(&format!("{path}.split"), &bench.dataset, &bench.split, problems);
         let known = Protocol::all();
         for (index, name) in bench.protocols.iter().enumerate() {
             if !known.iter().any(|protocol| protocol.name == *name) {
@@ -164,6 +167,16 @@ impl Config {
         }
     }
 
+    /// A split of a data set that the program knows; a description of the user's own is read later.
+    fn check_split(&self, path: &str, dataset: &str, split: &str, problems: &mut Vec<Problem>) {
+        let is_described = self.datasets.get(dataset).is_some_and(|config| config.describe.is_some());
+        let Ok(card) = segbench_datasets::card(segbench_datasets::raw_name(dataset)) else { return };
+        let names = card.splits.iter().map(|split| split.name.as_str());
+        if !is_described && !names.clone().any(|name| name == split) {
+            problems.push(Problem::unknown(path, "split", split, names));
+        }
+    }
+
     /// A run may only use data sets that the pipeline prepares.
     fn check_use(&self, path: &str, name: &str, problems: &mut Vec<Problem>) {
         if !self.datasets.contains_key(name) {
@@ -179,15 +192,9 @@ fn with_help(err: &impl Explain) -> String {
 }
 
 fn check_dataset(path: &str, name: &str, problems: &mut Vec<Problem>) {
-    if let Err(err) = segbench_datasets::card(name) {
+    // The folder of the user's descriptions is not known here; `describe` names one.
+    if let Err(err) = segbench_datasets::find(name, "".as_ref()) {
         problems.push(Problem::new(path, with_help(&err)));
-    }
-}
-
-fn check_split(path: &str, split: &str, problems: &mut Vec<Problem>) {
-    const SPLITS: [&str; 3] = ["test", "train", "val"];
-    if !SPLITS.contains(&split) {
-        problems.push(Problem::unknown(path, "split", split, SPLITS));
     }
 }
 

@@ -7,7 +7,8 @@ mod report;
 mod train;
 
 use segbench_benchmark::{Job, TaskResult};
-use segbench_types::{ImageRecord, Progress, Task};
+use segbench_datasets::TaskRecords;
+use segbench_types::{Progress, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -40,10 +40,24 @@ impl PrepareStage {
     fn plan(&self, project: &Project, progress: &dyn Progress) -> Result<Conversion, Error> {
         let options = ConversionOptions { sample: self.config.draw.clone().unwrap_or_default().options() };
         let sources = if self.config.source.is_empty() { Vec::new() } else { self.sources(project) };
-        if self.dataset == "sample" && sources.is_empty() {
+        if segbench_datasets::raw_name(&self.dataset) == "sample" && sources.is_empty() {
             draw_sample(&project.root, &options.sample, progress)?;
         }
-        Ok(Conversion::plan(&self.dataset, &options, &sources, &self.config.splits, &project.root)?)
+        let conversion = Conversion::plan(&self.described(project), &options, &sources, &self.config.splits, &project.root)?;
+        // Everything later looks for the tree under this name.
+        if conversion.card().name != self.dataset {
+            let (name, described) = (self.dataset.clone(), conversion.card().name.clone());
+            return Err(Error::OtherDataset { name, described });
+        }
+        Ok(conversion)
+    }
+
+    /// What finds the data set: its name, or the file that describes it, with the taxonomy of the name.
+    fn described(&self, project: &Project) -> String {
+        let Some(file) = &self.config.describe else { return self.dataset.clone() };
+        let file = if file.is_file() { file.clone() } else { project.config_dir.join(file) };
+        let taxonomy = &self.dataset[segbench_datasets::raw_name(&self.dataset).len()..];
+        format!("{}{taxonomy}", file.display())
     }
 }
 
