@@ -60,7 +60,7 @@ pub(crate) enum Command {
     },
     /// Convert a data set's archives into the common label format.
     Prepare {
-        /// Data set (`segbench list datasets`).
+        /// Data set (`segbench list datasets`), or a file that describes one; `@` and a taxonomy convert to other classes.
         dataset: String,
         /// Archive or folder to read; repeat for several.
         #[arg(long, value_name = "FILE_OR_DIR")]
@@ -68,6 +68,9 @@ pub(crate) enum Command {
         /// Split to prepare; repeat for several. Default: all.
         #[arg(long)]
         split: Vec<String>,
+        /// Read, hash and decode every file of the result, and print what was found.
+        #[arg(long)]
+        verify: bool,
     },
     /// Class frequencies and class weights of a prepared data set.
     ClassWeights {

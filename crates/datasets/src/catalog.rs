@@ -36,7 +36,8 @@ impl ClassTable {
         let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
         let mut evaluated: Vec<&Row> = rows.iter().filter(|row| row.train_id != IGNORE).collect();
         evaluated.sort_by_key(|row| row.train_id);
-        if let Some((expected, row)) = (0..).zip(&evaluated).find(|(expected, row)| row.train_id != *expected) {
+        if let Some((expected, row)) = (0..).zip(&evaluated).find(|(expected, row)| row.train_id != *expected)
+        {
             return Err(format!(
                 "the train id {} of `{}` should be {expected}: train ids are 0, 1, 2 and so on",
                 row.train_id, row.class.name

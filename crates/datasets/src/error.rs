@@ -50,6 +50,16 @@ pub enum Error {
         /// The first of them, with the reason.
         first: String,
     },
+    /// A prepared tree that is not what its manifest says.
+    #[error("the prepared data set `{dataset}` has {count} {}, first {first}", if *count == 1 { "fault" } else { "faults" })]
+    AuditFailed {
+        /// The data set.
+        dataset: String,
+        /// How many faults there are.
+        count: usize,
+        /// The first of them.
+        first: String,
+    },
     /// An image that is to be cut out of a photo, without a line in the crop table or with a wrong one.
     #[error("cannot cut out `{id}`: {reason}")]
     Crop {
@@ -311,7 +321,9 @@ fn unknown_labels_text(dataset: &str, values: &[UnknownLabel]) -> String {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownDataset { .. } | Self::UnknownSplit { .. } | Self::UnknownTaxonomy { .. } => ErrorKind::Usage,
+            Self::UnknownDataset { .. } | Self::UnknownSplit { .. } | Self::UnknownTaxonomy { .. } => {
+                ErrorKind::Usage
+            }
             Self::DescriptionProblems { .. } => ErrorKind::Configuration,
             Self::MissingSource { .. } | Self::NotPrepared { .. } => ErrorKind::MissingInput,
             Self::Unpaired { .. }
@@ -324,6 +336,7 @@ impl Explain for Error {
             | Self::SourceChanged { .. }
             | Self::TooManySkipped { .. }
             | Self::Crop { .. }
+            | Self::AuditFailed { .. }
             | Self::Description { .. } => ErrorKind::InvalidData,
             Self::Incomplete { .. } | Self::NoSuchTask { .. } => ErrorKind::Bug,
             Self::Archive(source) => source.kind(),
@@ -363,7 +376,7 @@ impl Explain for Error {
             }
             Self::Crop { .. } => Some("take `crop.txt` and the photos from the same copy of the data set".into()),
             Self::Unlabelled { .. } => Some("use the split `train` or `val`".into()),
-            Self::ManifestMismatch { dataset, .. } => {
+            Self::ManifestMismatch { dataset, .. } | Self::AuditFailed { dataset, .. } => {
                 Some(format!("remove `data/prepared/{dataset}` and run `just prepare {dataset}`"))
             }
             Self::SourceChanged { .. } => Some("run the command again to plan it anew".into()),

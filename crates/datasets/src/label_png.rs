@@ -76,7 +76,9 @@ pub(crate) fn decode_channels(bytes: &[u8]) -> Result<Channels, DecodeError> {
 pub(crate) fn decode_colors(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     let png = decode_as(bytes, |color| match color {
         ColorType::Rgb | ColorType::Rgba | ColorType::Indexed => Ok(()),
-        ColorType::Grayscale | ColorType::GrayscaleAlpha => Err(DecodeError::Channels("the colors of the classes")),
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => {
+            Err(DecodeError::Channels("the colors of the classes"))
+        }
     })?;
     if matches!(png.samples, Samples::Words(_)) {
         return Err(DecodeError::Channels("colors of 8 bits"));

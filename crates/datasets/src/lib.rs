@@ -4,6 +4,7 @@
 //! maps with a manifest, and a [`PreparedDataset`] is that tree, ready to be read. The built-in [`sample`] draws streets and writes
 //! them in the Cityscapes layout, so it passes through the same converter as the real thing.
 
+mod audit;
 mod cards;
 mod catalog;
 mod conversion;
@@ -19,6 +20,7 @@ mod reading;
 pub mod sample;
 mod taxonomy;
 
+pub use audit::{Audit, Depth, Issue, IssueKind, SplitAudit, audit, audit_table, issue_table};
 pub use cards::{
     ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, IgnoredValue, ImagePattern,
     KnownImage, LabelPattern, ListPattern, PathPattern, SplitCard, SplitDescription, UnknownValues, card,

@@ -207,10 +207,17 @@ mod tests {
     fn every_table_parses_and_lists_every_class_of_its_source_in_order() {
         assert_eq!(TAXONOMIES.len(), ENTRIES.len());
         for taxonomy in taxonomies() {
-            let source = cards().iter().map(|card| card.catalog()).find(|catalog| catalog.name == taxonomy.from);
+            let source =
+                cards().iter().map(|card| card.catalog()).find(|catalog| catalog.name == taxonomy.from);
             let source = source.expect(&taxonomy.from);
             let names: Vec<&str> = taxonomy.rows.iter().map(|(from, _)| from.as_str()).collect();
-            assert_eq!(names, source.names().collect::<Vec<_>>(), "{} to {}", taxonomy.from, taxonomy.catalog.name);
+            assert_eq!(
+                names,
+                source.names().collect::<Vec<_>>(),
+                "{} to {}",
+                taxonomy.from,
+                taxonomy.catalog.name
+            );
         }
     }
 

@@ -12,11 +12,14 @@ pub fn ade20k_value(x: u32, y: u32) -> u8 {
 pub fn ade20k() -> Files {
     let mut files = Files::default();
     let labels = |width: u32, height: u32| {
-        let values: Vec<u8> =
-            (0..height).flat_map(|y| (0..width).map(move |x| ade20k_value(x, y))).collect();
+        let values: Vec<u8> = (0..height).flat_map(|y| (0..width).map(move |x| ade20k_value(x, y))).collect();
         grey8(width, height, &values)
     };
-    let images = [("training", "train_00000001", 53, 37), ("training", "train_00000002", 41, 60), ("validation", "val_00000001", 64, 31)];
+    let images = [
+        ("training", "train_00000001", 53, 37),
+        ("training", "train_00000002", 41, 60),
+        ("validation", "val_00000001", 64, 31),
+    ];
     for (seed, (folder, id, width, height)) in (60..).zip(images) {
         let photo = if id == "train_00000002" {
             jpeg_grey(width, height, &vec![99; (width * height) as usize])

@@ -19,7 +19,8 @@ pub enum ApsisLayout {
 
 /// Whether a pixel belongs to the person: a tall rectangle, different in every image.
 pub fn apsis_is_person(number: u32, x: u32, y: u32, width: u32, height: u32) -> bool {
-    let inside = |value: u32, size: u32, share: u32| value * 10 >= size * share && value * 10 < size * (share + 5);
+    let inside =
+        |value: u32, size: u32, share: u32| value * 10 >= size * share && value * 10 < size * (share + 5);
     inside(x, width, 1 + number % 4) && inside(y, height, 4)
 }
 
@@ -30,10 +31,12 @@ pub fn apsis(layout: ApsisLayout) -> Files {
     let (width, height) = if layout == ApsisLayout::Authors { (600, 800) } else { (45, 60) };
     let numbers: &[u32] = if layout == ApsisLayout::Takiyu { &[1, 2, 3, 4, 2299] } else { &[1, 2, 3, 4] };
     for &number in numbers {
-        let is_person =
-            |x: u32, y: u32| number != 2299 && apsis_is_person(number, x, y, width, height);
+        let is_person = |x: u32, y: u32| number != 2299 && apsis_is_person(number, x, y, width, height);
         let mask = |foreground: u8| -> Vec<u8> {
-            (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| u8::from(is_person(x, y)) * foreground).collect()
+            (0..height)
+                .flat_map(|y| (0..width).map(move |x| (x, y)))
+                .map(|(x, y)| u8::from(is_person(x, y)) * foreground)
+                .collect()
         };
         let has_photo = number != 4;
         let photo = jpeg_street(width, height, number as u8);
@@ -48,7 +51,11 @@ pub fn apsis(layout: ApsisLayout) -> Files {
                     .flat_map(|x| (0..height).map(move |y| (x, y)))
                     .map(|(x, y)| u8::from(is_person(x, y)))
                     .collect();
-                add(format!("data/images_mask/{number:05}_mask.mat"), mat_matrix("mask", height, width, &columns), false);
+                add(
+                    format!("data/images_mask/{number:05}_mask.mat"),
+                    mat_matrix("mask", height, width, &columns),
+                    false,
+                );
                 add(format!("data/images_data/{number:05}.jpg"), jpeg_street(90, 110, number as u8), true);
             }
             ApsisLayout::PortraitNet => {
@@ -71,9 +78,15 @@ pub fn apsis(layout: ApsisLayout) -> Files {
             files.insert("data/trainlist.mat", mat_matrix("trainlist", 1, 3, &[1, 3, 4]));
             files.insert("data/testlist.mat", mat_matrix("testlist", 1, 1, &[2]));
             files.insert("data/images_tracker/00001.mat", mat_matrix("tracker", 0, 0, &[]));
-            files.insert("data/alldata_urls.txt", "00001.jpg http://farm1.static.flickr.com/1/2_3_b.jpg\n00004.jpg None\n");
+            files.insert(
+                "data/alldata_urls.txt",
+                "00001.jpg http://farm1.static.flickr.com/1/2_3_b.jpg\n00004.jpg None\n",
+            );
             // Not sorted, rows first.
-            files.insert("data/crop.txt", "00003.jpg 4 108 7 85\n00001.jpg 0 100 10 85\n00002.jpg 10 110 0 75\n");
+            files.insert(
+                "data/crop.txt",
+                "00003.jpg 4 108 7 85\n00001.jpg 0 100 10 85\n00002.jpg 10 110 0 75\n",
+            );
             files.within("[EG_code_data]_release")
         }
         ApsisLayout::PortraitNet => {

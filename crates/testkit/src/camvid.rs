@@ -46,8 +46,7 @@ pub fn camvid_original() -> Files {
             (2, 30) if id == "0001TP_008550" => [1, 2, 3],
             _ => ROAD,
         };
-        let pixels: Vec<u8> =
-            (0..HEIGHT).flat_map(|y| (0..WIDTH).flat_map(move |x| color(x, y))).collect();
+        let pixels: Vec<u8> = (0..HEIGHT).flat_map(|y| (0..WIDTH).flat_map(move |x| color(x, y))).collect();
         files.insert(&format!("701_StillsRaw_full/{id}.png"), street(seed));
         files.insert(&format!("LabeledApproved_full/{id}_L.png"), rgb8(WIDTH, HEIGHT, &pixels));
     }

@@ -41,8 +41,11 @@ pub fn cityscapes_label_id(frame: &Frame, x: u32, y: u32) -> u8 {
 fn outlines(frame: &Frame) -> String {
     const IDS: [&str; 7] =
         ["unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground"];
-    let object = |label: &str, polygon: String| format!("{{\"label\": \"{label}\", \"polygon\": [{polygon}]}}");
-    let rectangle = |x0: i64, y0: i64, x1: i64, y1: i64| format!("[{x0}, {y0}], [{x1}, {y0}], [{x1}, {y1}], [{x0}, {y1}]");
+    let object =
+        |label: &str, polygon: String| format!("{{\"label\": \"{label}\", \"polygon\": [{polygon}]}}");
+    let rectangle = |x0: i64, y0: i64, x1: i64, y1: i64| {
+        format!("[{x0}, {y0}], [{x1}, {y0}], [{x1}, {y1}], [{x0}, {y1}]")
+    };
     let mut objects = Vec::new();
     if frame.split == "test" {
         for x in 0..WIDTH {
@@ -75,8 +78,12 @@ pub fn cityscapes_coarse() -> Files {
     }
     for id in ["augsburg_000000_000019", "troisdorf_000000_000073"] {
         let city = id.split('_').next().unwrap_or_default();
-        for (name, bytes) in files.clone().0.into_iter().filter(|(name, _)| name.contains("ulm_000000_000019")) {
-            let extra = name.replace("/train/ulm/", &format!("/train_extra/{city}/")).replace("ulm_000000_000019", id);
+        for (name, bytes) in
+            files.clone().0.into_iter().filter(|(name, _)| name.contains("ulm_000000_000019"))
+        {
+            let extra = name
+                .replace("/train/ulm/", &format!("/train_extra/{city}/"))
+                .replace("ulm_000000_000019", id);
             files.insert(&extra, bytes);
         }
     }

@@ -19,14 +19,13 @@ mod voc;
 pub use ade20k::{ADE20K_FULL_CODES, ade20k, ade20k_full, ade20k_value};
 pub use apsis::{ApsisLayout, apsis, apsis_is_person};
 pub use camvid::{CAMVID_IMAGES, camvid, camvid_label_id, camvid_original};
-pub use cityscapes::{
-    CITYSCAPES_FRAMES, Frame, cityscapes, cityscapes_coarse, cityscapes_label_id,
-};
+pub use cityscapes::{CITYSCAPES_FRAMES, Frame, cityscapes, cityscapes_coarse, cityscapes_label_id};
 pub use files::{Files, gzip, replace_in_file};
 pub use http::{HttpReply, HttpRequest, HttpServer};
 pub use mat::mat_matrix;
 pub use png_file::{
-    HEIGHT, WIDTH, grey_alpha16, grey8, grey16, jpeg_grey, jpeg_street, packed, palette8, rgb8, rgb16, rgba8, street,
+    HEIGHT, WIDTH, grey_alpha16, grey8, grey16, jpeg_grey, jpeg_street, packed, palette8, rgb8, rgb16, rgba8,
+    street,
 };
 pub use synthia::{synthia, synthia_cvpr16, synthia_id, synthia_seqs};
-pub use voc::{gta5, gta5_id, voc2012, voc_id};
+pub use voc::{gta5, gta5_id, voc_id, voc2012};

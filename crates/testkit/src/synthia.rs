@@ -32,7 +32,15 @@ pub fn synthia() -> Files {
     }
     files.change("GT/LABELS/0000003", |bytes| bytes.truncate(200));
     // Road, sky and "ignore".
-    let train_ids = pixels(|x, y| if x == 0 { 255 } else if y < 9 { 10 } else { 0 });
+    let train_ids = pixels(|x, y| {
+        if x == 0 {
+            255
+        } else if y < 9 {
+            10
+        } else {
+            0
+        }
+    });
     files.insert("synthia_mapped_to_cityscapes/0000004.png", grey8(WIDTH, HEIGHT, &train_ids));
     files.within("RAND_CITYSCAPES")
 }
@@ -43,7 +51,8 @@ pub fn synthia_cvpr16() -> Files {
     for (seed, number) in (120..).zip(["000062_3_Rand_2", "000129_2_Rand_16"]) {
         let id = format!("ap_000_02-11-2015_18-02-19_{number}");
         let row = |y: u32| {
-            let words: Vec<String> = (0..WIDTH).map(|x| ((x + y) % 14) as i32 - 1).map(|id| id.to_string()).collect();
+            let words: Vec<String> =
+                (0..WIDTH).map(|x| ((x + y) % 14) as i32 - 1).map(|id| id.to_string()).collect();
             words.join(" ") + " \n"
         };
         files.insert(&format!("RGB/{id}.png"), street(seed));

@@ -18,7 +18,10 @@ pub fn voc2012() -> Files {
         if id == "2007_000039" {
             // Two pixels to a byte, an odd width: rows begin at a byte.
             let row = [0x0f; 27];
-            files.insert(&format!("SegmentationClass/{id}.png"), packed(WIDTH, HEIGHT, 4, &row.repeat(HEIGHT as usize)));
+            files.insert(
+                &format!("SegmentationClass/{id}.png"),
+                packed(WIDTH, HEIGHT, 4, &row.repeat(HEIGHT as usize)),
+            );
         } else if id != "2012_004331" {
             files.insert(&format!("SegmentationClass/{id}.png"), palette8(WIDTH, HEIGHT, &ids));
         }
@@ -44,7 +47,9 @@ pub fn gta5() -> Files {
         let ids: Vec<u8> = (0..HEIGHT).flat_map(|y| (0..width).map(move |x| gta5_id(x, y))).collect();
         palette8(width, HEIGHT, &ids)
     };
-    for (seed, (id, width)) in (90..).zip([("00001", WIDTH), ("00002", WIDTH), ("15188", 20), ("20801", WIDTH - 1)]) {
+    for (seed, (id, width)) in
+        (90..).zip([("00001", WIDTH), ("00002", WIDTH), ("15188", 20), ("20801", WIDTH - 1)])
+    {
         files.insert(&format!("images/{id}.png"), street(seed));
         files.insert(&format!("labels/{id}.png"), labels(width));
     }

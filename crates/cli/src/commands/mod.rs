@@ -12,6 +12,7 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
+use segbench_datasets::Depth;
 use segbench_pipeline::{Config, Project};
 
 use crate::arguments::{Arguments, Command, Global, ParityAction};
@@ -28,8 +29,9 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
     match arguments.command {
         Command::List { what, pattern } => list::list(what, pattern.as_deref(), &global, console),
         Command::Show { model } => list::show(&model, console),
-        Command::Prepare { dataset, source, split } => {
-            prepare::prepare(&dataset, source, split, &global, console)
+        Command::Prepare { dataset, source, split, verify } => {
+            let depth = if verify { Depth::Files } else { Depth::Manifest };
+            prepare::prepare(&dataset, source, split, depth, &global, console)
         }
         Command::ClassWeights { dataset, scheme } => {
             prepare::class_weights(&dataset, &scheme, &global, console)

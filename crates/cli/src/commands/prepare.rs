@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use segbench_datasets::{Audit, Depth, IssueKind, audit, audit_table, issue_table};
 use segbench_pipeline::{ClassWeightsStage, PrepareStage, Stage as _};
 use segbench_targets::Scheme;
 use segbench_types::Progress as _;
@@ -15,6 +16,7 @@ pub(crate) fn prepare(
     dataset: &str,
     source: Vec<PathBuf>,
     splits: Vec<String>,
+    depth: Depth,
     global: &Global,
     console: &Console,
 ) -> Result<(), Failure> {
@@ -25,7 +27,8 @@ pub(crate) fn prepare(
         None => segbench_datasets::find(dataset, &global.root)?.name.clone(),
     };
     // A description by its path.
-    if config.describe.is_none() && segbench_datasets::raw_name(dataset) != segbench_datasets::raw_name(&name) {
+    if config.describe.is_none() && segbench_datasets::raw_name(dataset) != segbench_datasets::raw_name(&name)
+    {
         config.describe = Some(segbench_datasets::raw_name(dataset).into());
     }
     if !source.is_empty() {
@@ -34,10 +37,40 @@ pub(crate) fn prepare(
     if !splits.is_empty() {
         config.splits = splits;
     }
-    let stage = PrepareStage { dataset: name, config };
+    let stage = PrepareStage { dataset: name.clone(), config };
     let outcome = stage.run(&project, console)?;
     console.note(outcome.message());
-    Ok(())
+    show(&audit(&global.root, &name, depth, console)?, depth, console)
+}
+
+/// A summary in any case; the tables if every file was looked at.
+fn show(audit: &Audit, depth: Depth, console: &Console) -> Result<(), Failure> {
+    if depth == Depth::Files {
+        if console.is_json() {
+            console.json(audit);
+        } else {
+            console.data(&audit_table(audit).to_markdown());
+            let issues = issue_table(audit);
+            if issues.height() > 0 {
+                console.data(&issues.to_markdown());
+            }
+        }
+    }
+    let count = |kind: IssueKind| audit.issues.iter().filter(|issue| issue.kind == kind).count();
+    for (number, text) in [
+        (audit.skipped.len(), "left out"),
+        (audit.unknown.len(), "values or colors without a class"),
+        (count(IssueKind::Duplicate), "the same as another one of their split"),
+        (count(IssueKind::Leak), "the same as one of another split"),
+    ] {
+        if number > 0 {
+            console.note(&format!(
+                "{}: {number} {text} (`prepare {} --verify` names them)",
+                audit.dataset, audit.dataset
+            ));
+        }
+    }
+    Ok(audit.check()?)
 }
 
 pub(crate) fn class_weights(

@@ -57,6 +57,31 @@ fn another_drawing_replaces_the_sample_and_leaves_no_file_of_the_old_one() {
 }
 
 #[test]
+fn a_verified_tree_is_a_table_and_a_damaged_one_ends_with_invalid_data() {
+    let place = Place::with(&camvid());
+    place.run(&["prepare", "camvid", "--source", "source", "--verify"]).is(0, &["4 images"]);
+    let rows = place.run(&["prepare", "camvid", "--source", "source", "--verify", "--json"]);
+    assert_eq!(rows.is(0, &[]).json()["splits"][0]["images"], 2);
+    let file = place.join("data/prepared/camvid/labels/train/0001TP_000030.png");
+    std::fs::write(file, "x").expect("written");
+    place
+        .run(&["prepare", "camvid", "--source", "source", "--verify"])
+        .is(6, &["0001TP_000030", "not-decodable"]);
+}
+
+#[test]
+fn a_data_set_of_ones_own_is_described_in_a_file() {
+    let mut files = camvid();
+    files.insert("streets.yaml", "name: streets\ntitle: Streets\nlicence: unknown\nsplits: [{ name: train }, { name: val }, { name: test }]\nimages: [{ pattern: \"{split}/{id}.png\" }]\nlabels: [{ pattern: \"{split}annot/{id}.png\" }]\nclasses: { name: camvid-11, table: camvid-11.csv }\n");
+    let place = Place::with(&files);
+    place
+        .run(&["prepare", "source/streets.yaml", "--source", "source"])
+        .is(0, &["data/prepared/streets: 4 images"]);
+    place.run(&["class-weights", "streets"]).is(0, &[]);
+    place.run(&["prepare", "source/absent.yaml"]).is(4, &["absent.yaml"]);
+}
+
+#[test]
 fn class_weights_are_a_table_with_its_formulas() {
     let place = Place::with(&camvid());
     place.run(&["prepare", "camvid", "--source", "source"]).is(0, &["4 images"]);

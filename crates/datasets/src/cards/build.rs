@@ -246,7 +246,10 @@ impl Builder<'_> {
             let place = format!("lists[{index}].pattern");
             let pattern = self.pattern(&place, &list.pattern);
             if !pattern.has_split() {
-                self.problem(&place, format!("a list is for one split, so `{}` needs {{split}}", list.pattern));
+                self.problem(
+                    &place,
+                    format!("a list is for one split, so `{}` needs {{split}}", list.pattern),
+                );
             }
             ListRule { pattern, digits: list.digits.min(20) }
         };
@@ -262,7 +265,10 @@ impl Builder<'_> {
         for (place, pattern) in others.chain(labels).chain(instances) {
             if pattern.names().is_empty() || pattern.names() != first.pattern.names() {
                 let (one, other) = (first.pattern.text(), pattern.text());
-                self.problem(place, format!("`{other}` and `{one}` need the same names in braces, such as {{id}}"));
+                self.problem(
+                    place,
+                    format!("`{other}` and `{one}` need the same names in braces, such as {{id}}"),
+                );
             }
             if pattern.has_split() != first.pattern.has_split() {
                 let (one, other) = (first.pattern.text(), pattern.text());

@@ -28,7 +28,7 @@ const CLASSES: &[(&str, &str)] = files!("classes":
     "ade20k-150.csv" "apsis-2.csv" "camvid-11.csv" "camvid-32.csv" "cityscapes-19.csv" "synthia-22.csv" "synthia-cvpr16-12.csv"
     "synthia-seqs-13.csv" "voc-21.csv"
 );
-const OTHERS: &[(&str, &str)] = files!("cards": 
+const OTHERS: &[(&str, &str)] = files!("cards":
     "ade20k-full.map.csv" "apsis.test.txt" "apsis.train.txt" "camvid.test.txt" "camvid.train.txt" "camvid.val.txt"
 );
 

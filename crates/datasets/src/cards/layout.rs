@@ -116,9 +116,7 @@ impl Layout {
     }
 
     fn find(&self, role: Role, path: &str, splits: &[SplitCard]) -> Option<(usize, Found)> {
-        self.patterns(role)
-            .enumerate()
-            .find_map(|(rule, pattern)| Some((rule, pattern.find(path, splits)?)))
+        self.patterns(role).enumerate().find_map(|(rule, pattern)| Some((rule, pattern.find(path, splits)?)))
     }
 
     fn patterns(&self, role: Role) -> Box<dyn Iterator<Item = &Pattern> + '_> {

@@ -50,7 +50,12 @@ impl Found {
 
     /// What is known when only split and id are.
     pub(crate) fn of_id(split: &str, id: &str) -> Self {
-        Self { split: None, split_text: split.to_owned(), names: vec![("id".into(), id.into())], any: Vec::new() }
+        Self {
+            split: None,
+            split_text: split.to_owned(),
+            names: vec![("id".into(), id.into())],
+            any: Vec::new(),
+        }
     }
 }
 
@@ -61,7 +66,9 @@ impl Pattern {
     /// What is wrong with it, in words.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.starts_with('/') || text.contains('\\') {
-            return Err("a pattern is the end of a path with forward slashes and does not begin with one".into());
+            return Err(
+                "a pattern is the end of a path with forward slashes and does not begin with one".into()
+            );
         }
         let segments = text.split('/').map(parse_segment).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { text: text.to_owned(), segments })
@@ -84,10 +91,13 @@ impl Pattern {
 
     /// The names that make the id, sorted.
     pub(crate) fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.parts().filter_map(|part| match part {
-            Part::Name(name) => Some(name.as_str()),
-            _ => None,
-        }).collect();
+        let mut names: Vec<&str> = self
+            .parts()
+            .filter_map(|part| match part {
+                Part::Name(name) => Some(name.as_str()),
+                _ => None,
+            })
+            .collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -166,7 +176,9 @@ fn parse_segment(text: &str) -> Result<Vec<Part>, String> {
             rest = after;
             match name {
                 "split" => Part::Split,
-                _ if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+                _ if !name.is_empty()
+                    && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') =>
+                {
                     Part::Name(name.to_owned())
                 }
                 _ => return Err(format!("`{{{name}}}` is no name of lowercase letters")),
@@ -182,13 +194,14 @@ fn parse_segment(text: &str) -> Result<Vec<Part>, String> {
         };
         let is_open = |part: &Part| matches!(part, Part::Any | Part::Name(_));
         if is_open(&part) && parts.last().is_some_and(is_open) {
-            return Err("two names or stars stand side by side, so nobody can tell where the first one ends".into());
+            return Err(
+                "two names or stars stand side by side, so nobody can tell where the first one ends".into()
+            );
         }
         parts.push(part);
     }
-    let is_repeated = |(index, part): (usize, &Part)| {
-        matches!(part, Part::Name(_)) && parts[..index].contains(part)
-    };
+    let is_repeated =
+        |(index, part): (usize, &Part)| matches!(part, Part::Name(_)) && parts[..index].contains(part);
     if parts.iter().enumerate().any(is_repeated) {
         return Err("a name stands twice in one folder or file name".into());
     }

@@ -33,7 +33,8 @@ pub fn card(name: &str) -> Result<&'static DatasetCard, Error> {
 fn unknown(name: &str) -> Error {
     Error::UnknownDataset {
         name: name.to_owned(),
-        suggestion: segbench_types::nearest(name, CARDS.iter().map(|card| card.name.as_str())).map(str::to_owned),
+        suggestion: segbench_types::nearest(name, CARDS.iter().map(|card| card.name.as_str()))
+            .map(str::to_owned),
         known: CARDS.iter().map(|card| card.name.clone()).collect(),
     }
 }

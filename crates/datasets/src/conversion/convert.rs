@@ -15,8 +15,8 @@ use super::pairing::{self, Item, Pairing};
 use super::sources::{self, ConversionOptions, Place, Source};
 use super::state::{State, is_up_to_date, state_path};
 use super::sweep::{remove, sweep};
-use crate::{Error, UnknownLabel};
 use crate::cards::{Coding, DatasetCard, find};
+use crate::{Error, UnknownLabel};
 
 /// Images in one task.
 pub const IMAGES_PER_TASK: usize = 16;
@@ -142,9 +142,12 @@ impl Conversion {
     pub fn begin(&self) -> Result<(), Error> {
         segbench_storage::create_dir(&self.folder)?;
         segbench_storage::remove_temporaries(&self.folder)?;
-        for path in
-            [state_path(&self.folder), self.folder.join("dataset.yaml"), self.folder.join("manifest.parquet"), Findings::path(&self.folder)]
-        {
+        for path in [
+            state_path(&self.folder),
+            self.folder.join("dataset.yaml"),
+            self.folder.join("manifest.parquet"),
+            Findings::path(&self.folder),
+        ] {
             remove(&path)?;
         }
         Ok(())
@@ -319,7 +322,8 @@ impl Conversion {
     fn images(&self) -> String {
         let layout = &self.card.layout;
         let used: BTreeSet<usize> = self.pairing.items.iter().map(|item| item.image.rule).collect();
-        let mut rules = layout.images.iter().enumerate().filter(|(rule, _)| used.contains(rule)).map(|(_, rule)| rule);
+        let mut rules =
+            layout.images.iter().enumerate().filter(|(rule, _)| used.contains(rule)).map(|(_, rule)| rule);
         match (rules.find(|rule| rule.crop || rule.short_side.is_some()), &layout.crop_table) {
             (Some(rule), _) if rule.short_side.is_some() => {
                 format!("scaled down to a shorter side of {}, as PNG", rule.short_side.unwrap_or_default())
@@ -349,9 +353,9 @@ impl Conversion {
             let is_drawn = |place: &Place| {
                 self.card.layout.labels.get(place.rule).is_some_and(|rule| rule.coding == Coding::Polygons)
             };
-            let has_instances = items.get(record.id.as_str()).is_some_and(|item| {
-                item.instances.is_some() || item.label.as_ref().is_some_and(is_drawn)
-            });
+            let has_instances = items
+                .get(record.id.as_str())
+                .is_some_and(|item| item.instances.is_some() || item.label.as_ref().is_some_and(is_drawn));
             if has_instances && record.label.is_some() {
                 kept.insert(self.folder.join(format!("instances/{}/{}.png", record.split, record.id)));
             }
@@ -382,7 +386,8 @@ fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing) -> Str
         }
     }
     parts.sort();
-    let splits: BTreeSet<&str> = pairing.items.iter().map(|item| card.splits[item.split].name.as_str()).collect();
+    let splits: BTreeSet<&str> =
+        pairing.items.iter().map(|item| card.splits[item.split].name.as_str()).collect();
     let mut hash = Sha256::default();
     hash.update(
         format!("{}\n{}\n{splits:?}\n{}", card.name, card.converter_version, parts.join("\n")).as_bytes(),

@@ -93,7 +93,9 @@ pub(super) fn convert(item: &Item, context: &Context<'_>) -> Result<Converted, E
         let instances = format!("instances/{split}/{}.png", item.id);
         match labels.instances {
             Some(Instances::Original(place, bytes)) => context.place_original(&place, &bytes, &instances)?,
-            Some(Instances::Drawn(bytes)) => segbench_storage::write(&context.folder.join(instances), &bytes)?,
+            Some(Instances::Drawn(bytes)) => {
+                segbench_storage::write(&context.folder.join(instances), &bytes)?
+            }
             None => {}
         }
         let label = format!("labels/{split}/{}.png", item.id);
@@ -133,7 +135,8 @@ impl Context<'_> {
         match (&layout.crop_table, rule.crop) {
             (Some(table), true) => {
                 let wrong = |reason: &str| Error::Crop { id: item.id.clone(), reason: reason.to_owned() };
-                let crop = self.crops.get(&item.id).ok_or_else(|| wrong("the crop table has no line for it"))?;
+                let crop =
+                    self.crops.get(&item.id).ok_or_else(|| wrong("the crop table has no line for it"))?;
                 let [row0, row1, column0, column1] = *crop;
                 let (rows, columns) = ([row0, row1], [column0, column1]);
                 Ok(Some(Geometry::Crop { rows, columns, width: table.width, height: table.height }))

@@ -11,7 +11,11 @@ use crate::{DecodeError, Error};
 pub(super) type Crop = [u32; 4];
 
 /// The ids in a list.
-pub(super) fn read_list(card: &DatasetCard, sources: &[Source], list: &Place) -> Result<BTreeSet<String>, Error> {
+pub(super) fn read_list(
+    card: &DatasetCard,
+    sources: &[Source],
+    list: &Place,
+) -> Result<BTreeSet<String>, Error> {
     let archive = &sources[list.source].archive;
     let bytes = archive.read(&list.member)?;
     let digits = card.layout.lists.get(list.rule).map_or(0, |rule| rule.digits);
@@ -88,7 +92,10 @@ mod tests {
         );
         assert_eq!(id("camvid", "X_1", 0).as_deref(), Some("X_1"));
         assert_eq!(id("camvid", "  ", 0), None);
-        assert_eq!(id("synthia-seqs", "SEQS-01/RGB/Left/F/000003.png", 0).as_deref(), Some("SEQS-01_Left_F_000003"));
+        assert_eq!(
+            id("synthia-seqs", "SEQS-01/RGB/Left/F/000003.png", 0).as_deref(),
+            Some("SEQS-01_Left_F_000003")
+        );
         assert_eq!(id("apsis", "17", 5).as_deref(), Some("00017"));
         assert_eq!(id("apsis", "00017.jpg", 5).as_deref(), Some("00017"));
         assert_eq!(id("voc2012", "2007_000032", 5).as_deref(), Some("2007_000032"));
@@ -97,7 +104,9 @@ mod tests {
     #[test]
     fn crops_have_rows_first_and_are_not_empty() {
         assert_eq!(parse_crop("00001.jpg 0 888 50 717"), Some(("00001".into(), [0, 888, 50, 717])));
-        for line in ["00001.jpg 0 888 50", "00001.jpg 5 5 0 9", "00001.jpg 0 888 50 717 1", "00001.jpg a b c d"] {
+        for line in
+            ["00001.jpg 0 888 50", "00001.jpg 5 5 0 9", "00001.jpg 0 888 50 717 1", "00001.jpg a b c d"]
+        {
             assert_eq!(parse_crop(line), None, "{line}");
         }
     }

@@ -118,7 +118,9 @@ fn collect(card: &DatasetCard, sources: &[Source]) -> Result<Files, Error> {
             let place = Place { source: index, member: member.clone(), rule: found.rule };
             let (slot, id) = match (found.role, found.split) {
                 // A list without split is refused by the description.
-                (Role::List, split) => (files.lists.entry(split.unwrap_or_default()).or_default(), member.name.clone()),
+                (Role::List, split) => {
+                    (files.lists.entry(split.unwrap_or_default()).or_default(), member.name.clone())
+                }
                 (Role::Crops, _) => (&mut files.crop_table, member.name.clone()),
                 (role, split) => {
                     let id = found.id;
@@ -167,7 +169,8 @@ fn assign(
     lists: &BTreeMap<usize, BTreeSet<String>>,
     notes: &mut Vec<String>,
 ) -> Result<Entries, Error> {
-    let assignment = if card.layout.has_split_in_paths() { None } else { Some(Assignment::new(card, lists)?) };
+    let assignment =
+        if card.layout.has_split_in_paths() { None } else { Some(Assignment::new(card, lists)?) };
     let mut entries = Entries::new();
     let mut left_out: BTreeMap<Option<usize>, u64> = BTreeMap::new();
     for ((split, id), entry) in files {
@@ -211,7 +214,9 @@ fn absent(
     for (split, ids) in lists.iter().filter(|(split, _)| is_wanted(**split)) {
         let name = &card.splits[*split].name;
         let is_absent = |id: &&String| {
-            entries.get(&(*split, (*id).clone())).is_none_or(|entry| entry.image.is_none() && entry.label.is_none())
+            entries
+                .get(&(*split, (*id).clone()))
+                .is_none_or(|entry| entry.image.is_none() && entry.label.is_none())
         };
         let ids: Vec<&String> = ids.iter().filter(is_absent).collect();
         if card.layout.optional_images && !ids.is_empty() {
@@ -322,7 +327,10 @@ fn complete_pairs(
     }
     if without_image > 0 {
         let maps = plural(without_image, "label map has", "label maps have");
-        pairing.notes.push(format!("{without_image} {maps} no image and {} left out", plural(without_image, "is", "are")));
+        pairing.notes.push(format!(
+            "{without_image} {maps} no image and {} left out",
+            plural(without_image, "is", "are")
+        ));
     }
     Ok(())
 }

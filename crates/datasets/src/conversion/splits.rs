@@ -19,10 +19,7 @@ pub(super) enum Assignment {
 
 impl Assignment {
     /// Lists in the sources come first, then the ids that the description names, then shares.
-    pub(super) fn new(
-        card: &DatasetCard,
-        lists: &BTreeMap<usize, BTreeSet<String>>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(card: &DatasetCard, lists: &BTreeMap<usize, BTreeSet<String>>) -> Result<Self, Error> {
         if !lists.is_empty() {
             return Self::listed(card, lists.iter().map(|(split, ids)| (*split, ids)));
         }

@@ -41,7 +41,8 @@ impl Reader {
         let mut bytes = Vec::new();
         let limit = self.left.get();
         let read = ZlibDecoder::new(packed).take(limit + 1).read_to_end(&mut bytes);
-        let read = read.map_err(|err| Error::new(format!("a compressed part ends early or is damaged: {err}")))?;
+        let read =
+            read.map_err(|err| Error::new(format!("a compressed part ends early or is damaged: {err}")))?;
         match limit.checked_sub(read as u64) {
             Some(left) => {
                 self.left.set(left);
@@ -77,7 +78,8 @@ impl<'a, 'r> Elements<'a, 'r> {
         if tag >> 16 != 0 {
             let (kind, size) = (tag & 0xffff, (tag >> 16) as usize);
             let (data, rest) = rest.split_first_chunk::<4>().ok_or_else(cut_off)?;
-            let data = data.get(..size).ok_or_else(|| Error::new("a small element has more than four bytes"))?;
+            let data =
+                data.get(..size).ok_or_else(|| Error::new("a small element has more than four bytes"))?;
             self.rest = rest;
             return Ok(Element { kind, data: Cow::Borrowed(data) });
         }

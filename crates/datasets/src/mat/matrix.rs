@@ -1,8 +1,8 @@
 //! From elements to values.
 
+use super::Error;
 use super::element::{Element, Elements, MATRIX, Reader};
 use super::value::{Data, Numeric, Value, Variable};
-use super::Error;
 
 /// Cells in cells beyond this are damage.
 const DEEPEST: usize = 16;
@@ -40,7 +40,10 @@ impl<'a> Pieces<'a, '_> {
         if kinds.contains(&element.kind) {
             Ok(element)
         } else {
-            Err(Error::new(format!("the {what} of a matrix are of the type {}, expected {kinds:?}", element.kind)))
+            Err(Error::new(format!(
+                "the {what} of a matrix are of the type {}, expected {kinds:?}",
+                element.kind
+            )))
         }
     }
 
@@ -67,7 +70,8 @@ fn matrix(reader: &Reader, bytes: &[u8], depth: usize) -> Result<(String, Value)
     }
     let mut pieces = Pieces { reader, elements: Elements::new(reader, bytes) };
     let flags = pieces.of_kind(&[UINT32, INT32], "flags")?;
-    let flags = flags.data.first_chunk::<4>().ok_or_else(|| Error::new("the flags of a matrix are cut off"))?;
+    let flags =
+        flags.data.first_chunk::<4>().ok_or_else(|| Error::new("the flags of a matrix are cut off"))?;
     let [class, flags, ..] = reader.u32(*flags).to_le_bytes();
     // Objects of newer kinds have no dimensions.
     if class > 15 || class == 0 {
@@ -108,11 +112,16 @@ fn dimensions(reader: &Reader, bytes: &[u8]) -> Result<(Vec<usize>, usize), Erro
     }
 }
 
-fn fields(pieces: &mut Pieces<'_, '_>, count: usize, depth: usize) -> Result<Vec<(String, Vec<Value>)>, Error> {
+fn fields(
+    pieces: &mut Pieces<'_, '_>,
+    count: usize,
+    depth: usize,
+) -> Result<Vec<(String, Vec<Value>)>, Error> {
     let length = pieces.of_kind(&[INT32, UINT32], "field lengths")?;
     let length = length.data.first_chunk::<4>().map(|length| pieces.reader.u32(*length) as usize);
     let names = pieces.of_kind(&[1, 2, 16], "field names")?;
-    let length = length.filter(|length| *length > 0).ok_or_else(|| Error::new("fields have names without length"))?;
+    let length =
+        length.filter(|length| *length > 0).ok_or_else(|| Error::new("fields have names without length"))?;
     let name = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         text.split('\0').next().unwrap_or_default().to_owned()
@@ -166,7 +175,11 @@ fn text(data: &Data, dimensions: &[usize], count: usize) -> Result<Vec<String>, 
         _ => return Err(Error::new("a text has values that are no characters")),
     };
     if units.len() != count || rows == 0 {
-        return if units.is_empty() { Ok(Vec::new()) } else { Err(Error::new("a text has another length than it says")) };
+        return if units.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(Error::new("a text has another length than it says"))
+        };
     }
     let columns = count / rows;
     let character = |unit: u32| char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);

@@ -34,9 +34,12 @@ const HEADER: usize = 128;
 /// # Errors
 /// [`Error`] for bytes that are no MATLAB file of version 5, for damage, and for more than 512 MiB unpacked.
 pub fn read(bytes: &[u8]) -> Result<Vec<Variable>, Error> {
-    let header = bytes.get(..HEADER).ok_or_else(|| Error::new("it is shorter than the header of a MATLAB file"))?;
+    let header =
+        bytes.get(..HEADER).ok_or_else(|| Error::new("it is shorter than the header of a MATLAB file"))?;
     if bytes.starts_with(b"MATLAB 7.3") {
-        return Err(Error::new("it is a MATLAB file of version 7.3, expected version 5 (save it with `-v7`)"));
+        return Err(Error::new(
+            "it is a MATLAB file of version 7.3, expected version 5 (save it with `-v7`)",
+        ));
     }
     let is_little = match &header[126..128] {
         b"IM" => true,

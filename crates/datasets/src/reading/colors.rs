@@ -51,7 +51,10 @@ mod tests {
     fn colors_become_ids_and_strays_are_counted() {
         let pixels = [[128, 64, 128], [0, 0, 0], [1, 2, 3], [1, 2, 3], [128, 64, 127]];
         let reading = read(&rgb8(5, 1, pixels.as_flattened()), &values()).expect("decoded");
-        assert_eq!(reading.raw.samples, Samples::Words(vec![3, 7, UNKNOWN_COLOR, UNKNOWN_COLOR, UNKNOWN_COLOR]));
+        assert_eq!(
+            reading.raw.samples,
+            Samples::Words(vec![3, 7, UNKNOWN_COLOR, UNKNOWN_COLOR, UNKNOWN_COLOR])
+        );
         assert_eq!(reading.unknown_colors, BTreeMap::from([([1, 2, 3], 2), ([128, 64, 127], 1)]));
     }
 

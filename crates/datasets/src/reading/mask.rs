@@ -35,7 +35,9 @@ fn from_mat(bytes: &[u8]) -> Result<RawLabels, DecodeError> {
     });
     let matrix = matrix.ok_or_else(not_a_mask)?;
     let (rows, columns) = (matrix.dimensions[0], matrix.dimensions[1]);
-    let (Ok(width), Ok(height)) = (u32::try_from(columns), u32::try_from(rows)) else { return Err(not_a_mask()) };
+    let (Ok(width), Ok(height)) = (u32::try_from(columns), u32::try_from(rows)) else {
+        return Err(not_a_mask());
+    };
     // MATLAB goes down the columns.
     let transposed = match &matrix.data {
         Data::U8(values) => (0..rows)

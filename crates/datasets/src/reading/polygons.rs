@@ -75,9 +75,8 @@ pub(crate) fn draw(bytes: &[u8], layout: &Layout) -> Result<Drawn, DecodeError> 
     }
     let ids: BTreeMap<&str, u16> =
         layout.values.iter().map(|value| (value.name.as_str(), value.id)).collect();
-    let has_instances = |id: u16| {
-        layout.catalog.classes.iter().any(|class| class.source_id == id && class.has_instances)
-    };
+    let has_instances =
+        |id: u16| layout.catalog.classes.iter().any(|class| class.source_id == id && class.has_instances);
     let mut labels = vec![0_u16; pixels as usize];
     let mut instances = labels.clone();
     let mut counts: BTreeMap<u16, u16> = BTreeMap::new();
@@ -88,7 +87,9 @@ pub(crate) fn draw(bytes: &[u8], layout: &Layout) -> Result<Drawn, DecodeError> 
         }
         let single = ids.get(label).copied();
         let group = || ids.get(label.strip_suffix("group")?).copied();
-        let id = single.or_else(group).ok_or_else(|| damaged(format!("object {number} has the unknown label `{label}`")))?;
+        let id = single
+            .or_else(group)
+            .ok_or_else(|| damaged(format!("object {number} has the unknown label `{label}`")))?;
         let instance = if single.is_some() && has_instances(id) {
             let count = counts.entry(id).or_insert(0);
             let instance = id.saturating_mul(INSTANCES_PER_CLASS).saturating_add(*count);
@@ -98,7 +99,8 @@ pub(crate) fn draw(bytes: &[u8], layout: &Layout) -> Result<Drawn, DecodeError> 
             id
         };
         let points: Option<Vec<[i32; 2]>> = object.polygon.iter().map(|point| pixel(*point)).collect();
-        let points = points.ok_or_else(|| damaged(format!("object {number} has a vertex far outside the image")))?;
+        let points =
+            points.ok_or_else(|| damaged(format!("object {number} has a vertex far outside the image")))?;
         let row = width as usize;
         let filled = fill_polygon(&points, width, height, |y, from, to| {
             labels[y * row + from..y * row + to].fill(id);
@@ -184,7 +186,9 @@ mod tests {
                     assert!(error.is_empty(), "{polygon:?} should fail");
                     assert_eq!(words(&drawn), unpacked(&rows_rle), "{polygon:?}");
                 }
-                Err(err) => assert!(error.contains("at least 2") && err.to_string().contains("at least 2"), "{err}"),
+                Err(err) => {
+                    assert!(error.contains("at least 2") && err.to_string().contains("at least 2"), "{err}")
+                }
             }
         }
     }
@@ -192,8 +196,15 @@ mod tests {
     #[test]
     fn instances_are_numbered_in_the_order_of_the_file_per_class() {
         let object = |label: &str, x: u32| serde_json::json!({ "label": label, "polygon": [[x, 0], [x, 1]] });
-        let objects = [object("car", 0), object("person", 1), object("car", 2), object("persongroup", 3), object("polegroup", 4)];
-        let drawn = drawn(&serde_json::json!({ "imgWidth": 6, "imgHeight": 1, "objects": objects })).expect("drawn");
+        let objects = [
+            object("car", 0),
+            object("person", 1),
+            object("car", 2),
+            object("persongroup", 3),
+            object("polegroup", 4),
+        ];
+        let drawn =
+            drawn(&serde_json::json!({ "imgWidth": 6, "imgHeight": 1, "objects": objects })).expect("drawn");
         assert_eq!(drawn.instances, [26_000, 24_000, 26_001, 24, 18, 0]);
         assert_eq!(words(&drawn), [26, 24, 26, 24, 18, 0]);
     }
@@ -207,7 +218,10 @@ mod tests {
             (with(serde_json::json!({ "label": "group", "polygon": square })), "`group`"),
             (with(serde_json::json!({ "label": "car", "polygon": [[0, 0], [1e300, 0]] })), "far outside"),
             (with(serde_json::json!({ "label": "car" })), "polygon"),
-            (serde_json::json!({ "imgWidth": 100_000, "imgHeight": 100_000, "objects": [] }), "100000x100000"),
+            (
+                serde_json::json!({ "imgWidth": 100_000, "imgHeight": 100_000, "objects": [] }),
+                "100000x100000",
+            ),
             (serde_json::json!({ "imgWidth": 0, "imgHeight": 1, "objects": [] }), "0x1"),
             (serde_json::json!([]), "expected"),
         ] {

@@ -51,9 +51,13 @@ mod tests {
 
     #[test]
     fn rows_of_several_lengths_and_words_are_refused_with_their_line() {
-        for (text, part) in
-            [("1 2\n3\n", "line 2"), ("1 x\n", "`x`"), ("1 -2\n", "`-2`"), ("\n", "no numbers"), ("65535", "line 1")]
-        {
+        for (text, part) in [
+            ("1 2\n3\n", "line 2"),
+            ("1 x\n", "`x`"),
+            ("1 -2\n", "`-2`"),
+            ("\n", "no numbers"),
+            ("65535", "line 1"),
+        ] {
             let err = read(text.as_bytes()).expect_err(text).to_string();
             assert!(err.contains(part), "{err}");
         }

@@ -12,7 +12,9 @@ fn values_lose_one_and_zero_becomes_ignored() {
         images(&prepared),
         [("train", "ADE_train_00000001"), ("train", "ADE_train_00000002"), ("val", "ADE_val_00000001")]
     );
-    for (id, width, height) in [("ADE_train_00000001", 53, 37), ("ADE_train_00000002", 41, 60), ("ADE_val_00000001", 64, 31)] {
+    for (id, width, height) in
+        [("ADE_train_00000001", 53, 37), ("ADE_train_00000002", 41, 60), ("ADE_val_00000001", 64, 31)]
+    {
         let train_id = |x, y| match ade20k_value(x, y) {
             0 => 255,
             value => value - 1,

@@ -28,7 +28,11 @@ fn all_four_layouts_are_recognized_by_what_is_in_them() {
             assert!(labels == expected(width, height, person), "{layout:?} {number}");
         }
         // A mask of a listed photo that is gone is counted.
-        let is_told = root.findings("apsis").notes.iter().any(|note| note == "1 label map has no image and is left out");
+        let is_told = root
+            .findings("apsis")
+            .notes
+            .iter()
+            .any(|note| note == "1 label map has no image and is left out");
         assert_eq!(is_told, matches!(layout, ApsisLayout::Authors | ApsisLayout::Takiyu), "{layout:?}");
     }
 }
@@ -57,7 +61,12 @@ fn a_mask_that_is_known_to_be_empty_is_kept_and_told() {
     let prepared = root.prepared_from("apsis", "download", &apsis(ApsisLayout::Takiyu));
     let record = prepared.all_records().iter().find(|record| record.id == "02299").expect("kept");
     assert_eq!(record.class_pixels, [45 * 60, 0]);
-    assert!(root.findings("apsis").notes.iter().any(|note| note.contains("02299") && note.contains("background everywhere")));
+    assert!(
+        root.findings("apsis")
+            .notes
+            .iter()
+            .any(|note| note.contains("02299") && note.contains("background everywhere"))
+    );
 }
 
 #[test]
@@ -68,7 +77,8 @@ fn a_photo_without_its_line_in_the_table_is_left_out_with_the_reason() {
     let prepared = root.prepared_from("apsis", "copy", &files);
     assert_eq!(images(&prepared), [("train", "00001")]);
     let skipped = root.findings("apsis").skipped;
-    let reasons: Vec<(&str, &str)> = skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.reason.as_str())).collect();
+    let reasons: Vec<(&str, &str)> =
+        skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.reason.as_str())).collect();
     assert!(reasons[0].0 == "00002" && reasons[0].1.contains("91x110"), "{reasons:?}");
     assert!(reasons[1].0 == "00003" && reasons[1].1.contains("no line"), "{reasons:?}");
 }

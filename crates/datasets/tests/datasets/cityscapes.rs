@@ -79,9 +79,18 @@ fn coarse_annotations_come_with_train_extra_and_without_the_damaged_photo() {
     assert!(prepared.all_records().iter().all(|record| record.label.is_some()));
     let findings = root.findings("cityscapes-coarse");
     assert_eq!((findings.skipped.len(), findings.skipped[0].is_known), (1, true));
-    assert!(findings.notes.iter().any(|note| note.contains("troisdorf_000000_000073") && note.contains("left out")));
+    assert!(
+        findings
+            .notes
+            .iter()
+            .any(|note| note.contains("troisdorf_000000_000073") && note.contains("left out"))
+    );
     // The photo that is left out counts as one that is there.
-    assert!(findings.notes.contains(&"the split `train_extra` has 2 images, the complete data set has 19998".to_owned()));
+    assert!(
+        findings
+            .notes
+            .contains(&"the split `train_extra` has 2 images, the complete data set has 19998".to_owned())
+    );
 }
 
 #[test]
@@ -91,7 +100,8 @@ fn train_extra_alone_needs_no_other_photos() {
     files.remove("leftImg8bit/val/");
     let root = Root::new();
     let source = root.folder("x", &files);
-    let conversion = root.plan("cityscapes-coarse", std::slice::from_ref(&source), &["train_extra"]).expect("planned");
+    let conversion =
+        root.plan("cityscapes-coarse", std::slice::from_ref(&source), &["train_extra"]).expect("planned");
     assert_eq!(conversion.image_count(), 1);
     assert!(matches!(root.plan("cityscapes-coarse", &[source], &[]), Err(Error::Unpaired { count: 4, .. })));
 }
@@ -101,7 +111,9 @@ fn train_ids_go_back_to_ids_for_the_test_server() {
     let catalog = segbench_datasets::card("cityscapes").expect("known").catalog();
     let labels = LabelMap::new(4, 1, vec![0, 18, IGNORE, 13]).expect("four labels");
     let encoded = label_png::encode_source_ids(&labels, &catalog, 0).expect("encoded");
-    let label_png::Samples::Bytes(ids) = label_png::decode(&encoded).expect("decoded").samples else { panic!("bytes") };
+    let label_png::Samples::Bytes(ids) = label_png::decode(&encoded).expect("decoded").samples else {
+        panic!("bytes")
+    };
     assert_eq!(ids, [7, 33, 0, 26]);
     let wrong = LabelMap::filled(2, 1, 19);
     assert!(label_png::encode_source_ids(&wrong, &catalog, 0).is_err());

@@ -33,7 +33,8 @@ classes:
 fn files() -> Files {
     let mut files = Files::default();
     for (seed, (split, flight)) in (0..).zip([("training", "may"), ("training", "june"), ("val", "may_2")]) {
-        let values: Vec<u8> = (0..HEIGHT).flat_map(|_| (0..WIDTH).map(|x| [0, 2, 5, 9][x as usize % 4])).collect();
+        let values: Vec<u8> =
+            (0..HEIGHT).flat_map(|_| (0..WIDTH).map(|x| [0, 2, 5, 9][x as usize % 4])).collect();
         files.insert(&format!("photos/{split}/{flight}/0001.png"), street(seed));
         files.insert(&format!("masks/{split}/{flight}/0001_mask.png"), grey8(WIDTH, HEIGHT, &values));
     }
@@ -78,7 +79,8 @@ fn a_changed_description_is_another_conversion() {
     let root = Root::new();
     let source = root.folder("download", &files());
     let name = described(&root, DESCRIPTION);
-    let first = root.plan(&name, std::slice::from_ref(&source), &[]).expect("planned").fingerprint().to_owned();
+    let first =
+        root.plan(&name, std::slice::from_ref(&source), &[]).expect("planned").fingerprint().to_owned();
     let name = described(&root, &DESCRIPTION.replace("9: 2", "9: 5"));
     let second = root.plan(&name, &[source], &[]).expect("planned").fingerprint().to_owned();
     assert_ne!(first, second);
@@ -95,7 +97,14 @@ fn every_problem_of_a_description_is_told_with_its_place() {
         .replace("CC BY 4.0", "''");
     let err = find(&described(&root, &wrong), root.path()).expect_err("refused");
     let text = err.to_string();
-    for part in ["name: got `My Fields`", "labels: `masks/", "classes: the value 2", "splits[1]: `val`", "licence: ", "fields.yaml"] {
+    for part in [
+        "name: got `My Fields`",
+        "labels: `masks/",
+        "classes: the value 2",
+        "splits[1]: `val`",
+        "licence: ",
+        "fields.yaml",
+    ] {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }
     assert_eq!(err.kind(), ErrorKind::Configuration);

@@ -4,6 +4,7 @@
 
 mod ade20k;
 mod apsis;
+mod audit;
 mod broken;
 mod camvid;
 mod cityscapes;

@@ -9,10 +9,15 @@ use crate::support::{Root, expected, images, labels};
 fn voc_keeps_its_indices_and_its_border_is_ignored() {
     let root = Root::new();
     let prepared = root.prepared_from("voc2012", "download", &voc2012());
-    assert_eq!(images(&prepared), [("train", "2007_000032"), ("train", "2007_000039"), ("val", "2007_000033")]);
+    assert_eq!(
+        images(&prepared),
+        [("train", "2007_000032"), ("train", "2007_000039"), ("val", "2007_000033")]
+    );
     assert!(labels(&prepared, "2007_000032") == expected(WIDTH, HEIGHT, voc_id));
     // Four bits: 0 and 15 by turns.
-    assert!(labels(&prepared, "2007_000039") == expected(WIDTH, HEIGHT, |x, _| if x % 2 == 0 { 0 } else { 15 }));
+    assert!(
+        labels(&prepared, "2007_000039") == expected(WIDTH, HEIGHT, |x, _| if x % 2 == 0 { 0 } else { 15 })
+    );
     assert!(root.findings("voc2012").notes.iter().any(|note| note.contains("1 image is in no list")));
 }
 
@@ -28,7 +33,8 @@ fn gta5_has_the_ids_of_cityscapes_and_its_known_faults_are_left_out() {
     };
     assert!(labels(&prepared, "00001") == expected(WIDTH, HEIGHT, train_id));
     let findings = root.findings("gta5");
-    let skipped: Vec<(&str, bool)> = findings.skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.is_known)).collect();
+    let skipped: Vec<(&str, bool)> =
+        findings.skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.is_known)).collect();
     assert_eq!(skipped, [("15188", true), ("20801", false)]);
     assert!(findings.skipped[1].reason.contains("52x37"), "{}", findings.skipped[1].reason);
 }
@@ -37,7 +43,10 @@ fn gta5_has_the_ids_of_cityscapes_and_its_known_faults_are_left_out() {
 fn colors_of_camvid_become_classes_and_a_stray_color_is_counted() {
     let root = Root::new();
     let prepared = root.prepared_from("camvid-original", "download", &camvid_original());
-    assert_eq!(images(&prepared), [("train", "0001TP_006690"), ("val", "0016E5_07959"), ("test", "0001TP_008550")]);
+    assert_eq!(
+        images(&prepared),
+        [("train", "0001TP_006690"), ("val", "0016E5_07959"), ("test", "0001TP_008550")]
+    );
     let class = |name: &str| prepared.info.catalog.names().position(|other| other == name).expect(name) as u8;
     let (road, sky, lane, tunnel) = (class("Road"), class("Sky"), class("LaneMkgsDriv"), class("Tunnel"));
     let label = |stray: bool| {

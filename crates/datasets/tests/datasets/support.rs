@@ -79,7 +79,10 @@ impl Root {
         for file in self.tree(name).keys() {
             assert!(!file.contains(TEMPORARY_MARK), "{file} is a leftover");
             assert!(
-                !matches!(file.as_str(), "dataset.yaml" | "manifest.parquet" | "conversion.json" | ".segbench/prepare.json"),
+                !matches!(
+                    file.as_str(),
+                    "dataset.yaml" | "manifest.parquet" | "conversion.json" | ".segbench/prepare.json"
+                ),
                 "{file}"
             );
         }

@@ -22,7 +22,15 @@ fn the_first_sample_is_the_class_in_every_kind_of_png() {
         assert!(labels(&prepared, id) == expected, "{id}");
     }
     // The train ids of the pack came back as SYNTHIA's ids: sky is 1, road is 3.
-    let pack = |x, y| if x == 0 { 255 } else if y < 9 { native(1) } else { native(3) };
+    let pack = |x, y| {
+        if x == 0 {
+            255
+        } else if y < 9 {
+            native(1)
+        } else {
+            native(3)
+        }
+    };
     assert!(labels(&prepared, "0000004") == expected(WIDTH, HEIGHT, pack));
 }
 
@@ -57,7 +65,11 @@ fn a_broken_pair_is_left_out_and_named_and_too_many_are_refused() {
 fn names_with_backslashes_are_folders() {
     let root = Root::new();
     let flat: Files = Files(
-        synthia().0.into_iter().map(|(name, bytes)| (name.replacen("RAND_CITYSCAPES/", "", 1).replace('/', "\\"), bytes)).collect(),
+        synthia()
+            .0
+            .into_iter()
+            .map(|(name, bytes)| (name.replacen("RAND_CITYSCAPES/", "", 1).replace('/', "\\"), bytes))
+            .collect(),
     );
     let prepared = root.prepared_from("synthia", "flat", &flat);
     assert_eq!(prepared.all_records().len(), 11);
@@ -87,7 +99,9 @@ fn the_split_is_by_hash_and_lists_of_the_user_come_first() {
 fn a_taxonomy_behind_the_name_converts_to_other_classes() {
     let root = Root::new();
     let source = root.folder("RAND", &synthia());
-    for (to, classes) in [("cityscapes-19", 19), ("cityscapes-16", 16), ("cityscapes-13", 13), ("synthia-11", 11)] {
+    for (to, classes) in
+        [("cityscapes-19", 19), ("cityscapes-16", 16), ("cityscapes-13", 13), ("synthia-11", 11)]
+    {
         let name = format!("synthia@{to}");
         let info = root.prepare(&name, std::slice::from_ref(&source)).expect("prepared");
         assert_eq!((info.name.as_str(), info.catalog.len()), (name.as_str(), classes));
@@ -98,7 +112,10 @@ fn a_taxonomy_behind_the_name_converts_to_other_classes() {
     }
     // By hand, from the converters of others: road 3 to 0, wall 21 to 3, lane markings 22 to nothing.
     let ids = taxonomy("synthia-22", "cityscapes-19").expect("known").train_ids();
-    assert_eq!([3, 4, 2, 21, 5, 7, 15, 9, 6, 16, 1, 10, 17, 8, 18, 19, 20, 12, 11].map(|id| ids[id - 1]), std::array::from_fn::<u8, 19, _>(|id| id as u8));
+    assert_eq!(
+        [3, 4, 2, 21, 5, 7, 15, 9, 6, 16, 1, 10, 17, 8, 18, 19, 20, 12, 11].map(|id| ids[id - 1]),
+        std::array::from_fn::<u8, 19, _>(|id| id as u8)
+    );
     assert_eq!([13, 14, 22].map(|id| ids[id - 1]), [255; 3]);
 }
 
@@ -119,11 +136,16 @@ fn texts_of_numbers_are_read_and_both_voids_are_ignored() {
 #[test]
 fn frames_of_sequences_have_ids_of_their_own_and_a_sequence_is_in_one_split() {
     let root = Root::new();
-    let names = ["SYNTHIA-SEQS-01-DAWN", "SYNTHIA-SEQS-02-FOG", "SYNTHIA-SEQS-04-NIGHT", "SYNTHIA-SEQS-05-RAIN"];
+    let names =
+        ["SYNTHIA-SEQS-01-DAWN", "SYNTHIA-SEQS-02-FOG", "SYNTHIA-SEQS-04-NIGHT", "SYNTHIA-SEQS-05-RAIN"];
     let prepared = root.prepared_from("synthia-seqs@cityscapes-19", "all", &synthia_seqs(&names));
     assert_eq!(prepared.all_records().len(), 8);
     for name in names {
-        let splits: BTreeSet<&str> = images(&prepared).into_iter().filter(|(_, id)| id.starts_with(name)).map(|(split, _)| split).collect();
+        let splits: BTreeSet<&str> = images(&prepared)
+            .into_iter()
+            .filter(|(_, id)| id.starts_with(name))
+            .map(|(split, _)| split)
+            .collect();
         assert_eq!(splits.len(), 1, "{name}");
     }
     // Ids 0 to 12 and 15 as classes of Cityscapes; lane markings are road.
@@ -135,5 +157,8 @@ fn frames_of_sequences_have_ids_of_their_own_and_a_sequence_is_in_one_split() {
 #[test]
 fn an_unknown_taxonomy_is_refused_with_those_that_fit() {
     let err = Root::new().prepare("synthia@cityscapes-20", &[]).expect_err("unknown").to_string();
-    assert!(err.contains("cityscapes-20") && err.contains("cityscapes-16") && !err.contains("camvid"), "{err}");
+    assert!(
+        err.contains("cityscapes-20") && err.contains("cityscapes-16") && !err.contains("camvid"),
+        "{err}"
+    );
 }

@@ -43,7 +43,13 @@ impl PrepareStage {
         if segbench_datasets::raw_name(&self.dataset) == "sample" && sources.is_empty() {
             draw_sample(&project.root, &options.sample, progress)?;
         }
-        let conversion = Conversion::plan(&self.described(project), &options, &sources, &self.config.splits, &project.root)?;
+        let conversion = Conversion::plan(
+            &self.described(project),
+            &options,
+            &sources,
+            &self.config.splits,
+            &project.root,
+        )?;
         // Everything later looks for the tree under this name.
         if conversion.card().name != self.dataset {
             let (name, described) = (self.dataset.clone(), conversion.card().name.clone());
@@ -77,7 +83,8 @@ impl Preparation {
 
     /// Whether the files of these images are there.
     pub(super) fn holds(&self, done: &TaskRecords) -> bool {
-        let mut files = done.records.iter().flat_map(|record| std::iter::once(&record.image).chain(&record.label));
+        let mut files =
+            done.records.iter().flat_map(|record| std::iter::once(&record.image).chain(&record.label));
         self.conversion().is_ok_and(|conversion| files.all(|file| conversion.folder().join(file).is_file()))
     }
 
