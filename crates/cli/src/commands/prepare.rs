@@ -22,10 +22,12 @@ pub(crate) fn prepare(
 ) -> Result<(), Failure> {
     let project = project(global, "reports".as_ref(), "cpu")?;
     let mut config = project.dataset_config(dataset);
-    let name = match &config.describe {
-        Some(_) => dataset.to_owned(),
-        None => segbench_datasets::find(dataset, &global.root)?.name.clone(),
-    };
+    let mut name = dataset.to_owned();
+    let mut variable = None;
+    if config.describe.is_none() {
+        let card = segbench_datasets::find(dataset, &global.root)?;
+        (name, variable) = (card.name.clone(), card.environment.clone());
+    }
     // A description by its path.
     if config.describe.is_none() && segbench_datasets::raw_name(dataset) != segbench_datasets::raw_name(&name)
     {
@@ -33,6 +35,11 @@ pub(crate) fn prepare(
     }
     if !source.is_empty() {
         config.source = source;
+    }
+    if config.source.is_empty() && !project.raw(&name).exists() {
+        // The folder that the data set's own tools use.
+        let folder = variable.and_then(std::env::var_os).map(PathBuf::from);
+        config.source.extend(folder.filter(|folder| folder.is_dir()));
     }
     if !splits.is_empty() {
         config.splits = splits;

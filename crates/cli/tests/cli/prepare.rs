@@ -44,6 +44,13 @@ fn a_folder_and_the_zips_of_it_give_the_same_labels() {
 }
 
 #[test]
+fn the_folder_of_the_official_tools_is_read_where_nothing_else_is_named() {
+    let place = Place::with(&cityscapes());
+    let mut command = place.command(&["prepare", "cityscapes"]);
+    ended(command.env("CITYSCAPES_DATASET", place.join("source"))).is(0, &["5 images"]);
+}
+
+#[test]
 fn another_drawing_replaces_the_sample_and_leaves_no_file_of_the_old_one() {
     let fewer = ["prepare", "sample", "--set", "datasets.sample.draw.size=64x128", "--set"];
     let fewer =

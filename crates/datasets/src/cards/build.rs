@@ -128,6 +128,7 @@ impl Builder<'_> {
             last_checked: "never".into(),
             splits,
             sources: description.sources.clone(),
+            environment: description.environment.clone(),
             converter_version: description.version,
             layout,
         }

@@ -32,6 +32,10 @@ pub struct Description {
     /// Files or folders that `--source` takes.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// An environment variable that the data set's own tools read its folder from. `prepare` reads it where no source is named and
+    /// `data/raw` has none.
+    #[serde(default)]
+    pub environment: Option<String>,
     /// What to do when nothing is there.
     #[serde(default)]
     pub how_to_get: String,

@@ -29,6 +29,7 @@ pub(crate) struct Layout {
     pub(crate) known: Vec<KnownImage>,
     /// What to do when nothing is there.
     pub(crate) how_to_get: String,
+
     /// The classes to convert to, where they are not the data set's own.
     pub(crate) taxonomy: Option<Arc<Taxonomy>>,
     /// A hash of a user's description, so that a changed one counts as another data set; empty for built-in ones.

@@ -42,6 +42,8 @@ pub struct DatasetCard {
     pub splits: Vec<SplitCard>,
     /// Files or folders that `--source` takes.
     pub sources: Vec<String>,
+    /// An environment variable that its own tools read its folder from.
+    pub environment: Option<String>,
     /// Raised when the converter's output changes.
     pub converter_version: u32,
     #[serde(skip)]

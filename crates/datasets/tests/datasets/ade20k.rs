@@ -1,6 +1,9 @@
 //! ADE20K: SceneParse150 and the full set.
 
-use segbench_testkit::{ADE20K_FULL_CODES, ade20k, ade20k_full, ade20k_value, grey8};
+use std::path::PathBuf;
+
+use segbench_datasets::label_png::{Samples, decode};
+use segbench_testkit::{ADE20K_FULL_CODES, Files, ade20k, ade20k_full, ade20k_value, grey8, jpeg_street};
 
 use crate::support::{Root, expected, images, labels};
 
@@ -73,4 +76,25 @@ fn categories_of_the_full_set_become_the_150_classes() {
     assert_eq!(image.dimensions(), (width, height));
     assert!(record.image.ends_with(".png") && prepared.all_records()[0].image.ends_with(".jpg"));
     assert_eq!(prepared.info.images, "scaled down to a shorter side of 512, as PNG");
+}
+
+/// Run with `SEGBENCH_ADE20K=path/to/sceneparsing/convertFromADE cargo test -p segbench-datasets -- --ignored`.
+#[test]
+#[ignore = "needs the pair of files that the authors' converter comes with"]
+fn the_authors_own_pair_is_converted_as_they_did() {
+    let folder =
+        std::env::var_os("SEGBENCH_ADE20K").map(PathBuf::from).expect("SEGBENCH_ADE20K names the folder");
+    let file = |name: &str| std::fs::read(folder.join(name)).expect(name);
+    let path = "images/ADE/training/a/b/ADE_train_00000970";
+    let mut files = Files::default();
+    files.insert(&format!("{path}.jpg"), jpeg_street(1024, 768, 1));
+    files.insert(&format!("{path}_seg.png"), file("ADE_train_00000970_raw.png"));
+    let root = Root::new();
+    let prepared = root.prepared_from("ade20k-full", "x", &files);
+    let Samples::Bytes(values) = decode(&file("ADE_train_00000970_challenge.png")).expect("decoded").samples
+    else {
+        panic!("16 bits")
+    };
+    let train_id = |x: u32, y: u32| values[(y * 683 + x) as usize].wrapping_sub(1);
+    assert!(labels(&prepared, "ADE_train_00000970") == expected(683, 512, train_id));
 }

@@ -1,5 +1,9 @@
 //! APSIS: the authors' form and three re-packs.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use segbench_datasets::mat::{self, Data, Value};
 use segbench_testkit::{ApsisLayout, apsis, apsis_is_person};
 
 use crate::support::{Root, expected, images, labels};
@@ -81,4 +85,33 @@ fn a_photo_without_its_line_in_the_table_is_left_out_with_the_reason() {
         skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.reason.as_str())).collect();
     assert!(reasons[0].0 == "00002" && reasons[0].1.contains("91x110"), "{reasons:?}");
     assert!(reasons[1].0 == "00003" && reasons[1].1.contains("no line"), "{reasons:?}");
+}
+
+/// Run with `SEGBENCH_APSIS=path/to/data cargo test -p segbench-datasets -- --ignored`, where the folder holds `images_mask/`.
+#[test]
+#[ignore = "needs the 1887 masks of APSIS"]
+fn the_real_masks_have_the_known_shares_of_foreground() {
+    let folder =
+        std::env::var_os("SEGBENCH_APSIS").map(PathBuf::from).expect("SEGBENCH_APSIS names the folder");
+    let mut shares = BTreeMap::new();
+    for entry in std::fs::read_dir(folder.join("images_mask")).expect("listed") {
+        let path = entry.expect("listed").path();
+        let variables = mat::read(&std::fs::read(&path).expect("read")).expect("a MATLAB file");
+        let Value::Numeric(mask) = &variables[0].value else { panic!("{}", path.display()) };
+        assert_eq!((variables[0].name.as_str(), mask.rows(), mask.columns()), ("mask", 800, 600));
+        let Data::U8(values) = &mask.data else { panic!("{}", path.display()) };
+        let foreground = values.iter().filter(|value| **value == 1).count();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        shares.insert(name, foreground as f64 / 480_000.0);
+    }
+    // Counted with scipy and NumPy.
+    assert_eq!(shares.len(), 1887);
+    let mean = shares.values().sum::<f64>() / 1887.0;
+    assert!((mean - 0.6263).abs() < 0.00005, "{mean}");
+    let share = |name: &str| shares[name];
+    assert!(
+        (share("00001_mask.mat") - 0.574_979).abs() < 5e-7
+            && (share("00005_mask.mat") - 0.693_227).abs() < 5e-7
+    );
+    assert_eq!((share("02188_mask.mat"), share("02299_mask.mat")), (1.0, 0.0));
 }

@@ -162,6 +162,9 @@ fn all_built_in_descriptions_are_valid() {
 }
 
 proptest! {
+    // Every case writes files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_damage_to_a_description_is_an_error_or_harmless_but_no_panic(at in 0_usize..700, text in ".{0,8}") {
         let root = Root::new();
