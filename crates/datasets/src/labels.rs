@@ -13,8 +13,8 @@ const VALUES: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub struct LabelTable {
     /// One per value; [`IGNORE`] also for values that nobody knows.
-    train_ids: Box<[u8]>,
-    known: Box<[bool]>,
+    train_ids: Box<[u8; VALUES]>,
+    known: Box<[bool; VALUES]>,
     classes: usize,
 }
 
@@ -43,7 +43,7 @@ impl LabelTable {
     }
 
     fn unknowing(classes: usize) -> Self {
-        Self { train_ids: vec![IGNORE; VALUES].into(), known: vec![false; VALUES].into(), classes }
+        Self { train_ids: Box::new([IGNORE; VALUES]), known: Box::new([false; VALUES]), classes }
     }
 
     fn learn(&mut self, raw: u16, train_id: u8) {
@@ -74,7 +74,7 @@ impl LabelTable {
     /// The table to the train ids of other classes: `train_ids` says what becomes of each train id.
     #[must_use]
     pub fn composed(mut self, train_ids: &[u8], classes: usize) -> Self {
-        for train_id in &mut self.train_ids {
+        for train_id in self.train_ids.iter_mut() {
             *train_id = train_ids.get(usize::from(*train_id)).copied().unwrap_or(IGNORE);
         }
         self.classes = classes;
@@ -103,7 +103,7 @@ impl LabelTable {
         let labels = match raw.samples {
             Samples::Bytes(mut bytes) => {
                 for ((raw, pixels), (&train_id, known)) in
-                    (0..).zip(self.map_bytes(&mut bytes)).zip(self.train_ids.iter().zip(&self.known))
+                    (0..).zip(self.map_bytes(&mut bytes)).zip(self.train_ids.iter().zip(self.known.iter()))
                 {
                     count(train_id, pixels);
                     if pixels > 0 && !known {
