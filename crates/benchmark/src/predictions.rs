@@ -1,27 +1,17 @@
 //! Scores of label maps that anybody's program wrote.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use segbench_datasets::{PreparedDataset, label_png, read_image};
-use segbench_metrics::{ConfusionMatrix, Scores};
+use segbench_datasets::{PreparedDataset, label_png};
+use segbench_metrics::{
+    ClassTotals, ConfusionMatrix, GroupScores, ImageScores, ObjectCounts, Scores, SizeRecall, recall_by_size,
+};
 use segbench_types::{ClassCatalog, IGNORE, LabelMap, Protocol};
 use serde::Serialize;
 
-use crate::Error;
-
-/// How predictions are coded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Encoding {
-    /// Train ids; 255 means "no class".
-    #[default]
-    TrainId,
-    /// The data set's own ids, mapped by its catalog.
-    SourceId,
-    /// The catalog's colors.
-    Color,
-}
+use crate::prediction_files::{check, list_pngs, pair, read_prediction};
+use crate::{Encoding, Error};
 
 /// What `segbench evaluate` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,7 +24,7 @@ pub struct PredictionScores {
     pub confusion: Vec<Vec<u64>>,
     /// Scores per class, as fractions.
     pub classes: Vec<ClassRow>,
-    /// Mean IoU over the classes that occur.
+    /// Mean IoU over the classes that the protocol counts.
     pub miou: Option<f64>,
     /// Mean recall (mmsegmentation's mAcc).
     pub mean_recall: Option<f64>,
@@ -46,9 +36,22 @@ pub struct PredictionScores {
     pub fw_iou: Option<f64>,
     /// Mean Dice.
     pub mean_dice: Option<f64>,
+    /// IoU of all classes' pixels together.
+    pub micro_iou: Option<f64>,
+    /// Cohen's kappa.
+    pub kappa: Option<f64>,
+    /// Scores that are taken per image first.
+    #[serde(flatten)]
+    pub per_image: ImageScores,
+    /// Scores of categories and objects, where the protocol and the data set have them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupScores>,
+    /// Recall of small, medium and large objects, where the data set has instance maps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall_by_size: Option<[SizeRecall; 3]>,
     /// Pixels whose label is to be ignored.
     pub ignored_pixels: u64,
-    /// Labelled pixels that were given no class: counted as misses.
+    /// Labelled pixels that were given no class.
     pub unpredicted_pixels: u64,
 }
 
@@ -67,7 +70,7 @@ pub struct ClassRow {
     pub dice: Option<f64>,
 }
 
-/// Scores the label maps in `predictions` against one split of a prepared data set.
+/// Scores the label maps in `predictions` against one split of a prepared data set, once per protocol. Every file is read once.
 ///
 /// # Errors
 /// [`Error::NoPrediction`], [`Error::TwoPredictions`], [`Error::SizesDiffer`], [`Error::BadValue`]; [`Error::Datasets`] for files that
@@ -77,20 +80,24 @@ pub fn score_against_dataset(
     split: &str,
     predictions: &Path,
     encoding: Encoding,
-    protocol: &Protocol,
-) -> Result<PredictionScores, Error> {
+    protocols: &[Protocol],
+) -> Result<Vec<PredictionScores>, Error> {
     let (records, _) = crate::accuracy::selection(dataset, split, None)?;
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
     let files = pair(&ids, predictions)?;
     let catalog = &dataset.info.catalog;
     let read = |index: usize| {
-        let prediction = read_prediction(&files[index], encoding, catalog)?;
-        Ok((dataset.labels(records[index])?, prediction))
+        Ok(Pair {
+            prediction: read_prediction(&files[index], encoding, catalog)?,
+            truth: dataset.labels(records[index])?,
+            instances: dataset.instances(records[index])?,
+        })
     };
-    score(&files, catalog, protocol, read)
+    score(&files, catalog, protocols, read)
 }
 
-/// Scores the label maps in `predictions` against those in `labels`; both hold train ids below `classes`, or `ignore`.
+/// Scores the label maps in `predictions` against those in `labels`, once per protocol; both hold train ids below `classes`, or
+/// `ignore`.
 ///
 /// # Errors
 /// As [`score_against_dataset`].
@@ -99,12 +106,12 @@ pub fn score_against_labels(
     predictions: &Path,
     classes: usize,
     ignore: u8,
-    protocol: &Protocol,
-) -> Result<PredictionScores, Error> {
+    protocols: &[Protocol],
+) -> Result<Vec<PredictionScores>, Error> {
     let truths = list_pngs(labels)?;
     let ids: Vec<&str> = truths.keys().map(String::as_str).collect();
     let files = pair(&ids, predictions)?;
-    let catalog = numbered(classes);
+    let catalog = ClassCatalog::numbered(classes);
     let truth_paths: Vec<&PathBuf> = truths.values().collect();
     let read = |index: usize| {
         let prediction = read_prediction(&files[index], Encoding::TrainId, &catalog)?;
@@ -113,50 +120,73 @@ pub fn score_against_labels(
             *label = IGNORE;
         }
         check(&truth, truth_paths[index], &catalog)?;
-        Ok((truth, prediction))
+        Ok(Pair { truth, prediction, instances: None })
     };
-    score(&files, &catalog, protocol, read)
+    score(&files, &catalog, protocols, read)
 }
 
-fn numbered(classes: usize) -> ClassCatalog {
-    let class = |index: usize| segbench_types::Class {
-        name: format!("class {index}"),
-        color: [0, 0, 0],
-        source_id: index as u16,
-        has_instances: false,
-    };
-    ClassCatalog {
-        name: "numbered".into(),
-        classes: (0..classes).map(class).collect(),
-        ignored_source_ids: Vec::new(),
-    }
+/// The maps of one image.
+struct Pair {
+    truth: LabelMap,
+    prediction: LabelMap,
+    instances: Option<Vec<u16>>,
+}
+
+/// The counts of one image, all that scores are made of.
+struct Counted {
+    confusion: ConfusionMatrix,
+    objects: Option<Vec<ObjectCounts>>,
 }
 
 fn score(
     files: &[PathBuf],
     catalog: &ClassCatalog,
-    protocol: &Protocol,
-    read: impl Fn(usize) -> Result<(LabelMap, LabelMap), Error> + Sync,
-) -> Result<PredictionScores, Error> {
-    let matrices: Vec<ConfusionMatrix> = (0..files.len())
-        .into_par_iter()
-        .map(|index| {
-            let (truth, prediction) = read(index)?;
-            let size = |map: &LabelMap| (map.width(), map.height());
-            if size(&truth) != size(&prediction) {
-                let path = files[index].clone();
-                return Err(Error::SizesDiffer { path, got: size(&prediction), expected: size(&truth) });
-            }
-            let mut confusion = ConfusionMatrix::new(catalog.len());
-            confusion.count(truth.as_slice(), prediction.as_slice())?;
-            Ok(confusion)
-        })
-        .collect::<Result<_, Error>>()?;
+    protocols: &[Protocol],
+    read: impl Fn(usize) -> Result<Pair, Error> + Sync,
+) -> Result<Vec<PredictionScores>, Error> {
+    let count = |index: usize| count(&files[index], read(index)?, catalog);
+    let images: Vec<Counted> = (0..files.len()).into_par_iter().map(count).collect::<Result<_, Error>>()?;
     let mut confusion = ConfusionMatrix::new(catalog.len());
-    for matrix in &matrices {
-        confusion.merge(matrix)?;
+    for image in &images {
+        confusion.merge(&image.confusion)?;
     }
-    let scores = Scores::of(&confusion);
+    // Objects are scored where every image has them.
+    let objects: Option<Vec<ObjectCounts>> = images
+        .iter()
+        .map(|image| image.objects.clone())
+        .collect::<Option<Vec<_>>>()
+        .filter(|images| !images.is_empty())
+        .map(|images| images.into_iter().flatten().collect());
+    let score = |protocol| of_protocol(protocol, catalog, &images, &confusion, objects.as_deref());
+    Ok(protocols.iter().map(score).collect())
+}
+
+fn count(file: &Path, pair: Pair, catalog: &ClassCatalog) -> Result<Counted, Error> {
+    let Pair { truth, prediction, instances } = pair;
+    let size = |map: &LabelMap| (map.width(), map.height());
+    if size(&truth) != size(&prediction) {
+        return Err(Error::SizesDiffer { path: file.into(), got: size(&prediction), expected: size(&truth) });
+    }
+    let mut confusion = ConfusionMatrix::new(catalog.len());
+    confusion.count(truth.as_slice(), prediction.as_slice())?;
+    let class_of = |instance| catalog.class_of_instance(instance);
+    let objects = instances
+        .map(|instances| ObjectCounts::count(&instances, prediction.as_slice(), catalog.len(), class_of))
+        .transpose()?;
+    Ok(Counted { confusion, objects })
+}
+
+fn of_protocol(
+    protocol: &Protocol,
+    catalog: &ClassCatalog,
+    images: &[Counted],
+    confusion: &ConfusionMatrix,
+    objects: Option<&[ObjectCounts]>,
+) -> PredictionScores {
+    let rule = &protocol.scoring;
+    let scores = Scores::by(rule, confusion);
+    let totals: Vec<ClassTotals> =
+        images.iter().map(|image| ClassTotals::by(rule.no_class, &image.confusion)).collect();
     let class = |(name, class): (&str, &segbench_metrics::ClassScores)| ClassRow {
         name: name.to_owned(),
         iou: class.iou,
@@ -164,8 +194,8 @@ fn score(
         precision: class.precision,
         dice: class.dice,
     };
-    Ok(PredictionScores {
-        images: files.len() as u64,
+    PredictionScores {
+        images: images.len() as u64,
         protocol: protocol.name.clone(),
         unpredicted_pixels: confusion.no_class(),
         confusion: confusion.rows(),
@@ -176,132 +206,11 @@ fn score(
         pixel_accuracy: scores.pixel_accuracy,
         fw_iou: scores.fw_iou,
         mean_dice: scores.mean_dice,
+        micro_iou: scores.micro_iou,
+        kappa: scores.kappa,
+        per_image: ImageScores::of(&totals),
+        groups: GroupScores::by(rule, catalog, confusion, objects),
+        recall_by_size: objects.map(recall_by_size),
         ignored_pixels: confusion.ignored(),
-    })
-}
-
-/// One file per id: the one whose stem is the id, or else begins with it and an underscore, and with no longer id.
-fn pair(ids: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let files = list_pngs(dir)?;
-    let known: BTreeSet<&str> = ids.iter().copied().collect();
-    let mut longer = BTreeMap::<&str, Vec<&PathBuf>>::new();
-    for (stem, file) in &files {
-        let mut beginnings = stem.rmatch_indices('_').map(|(end, _)| &stem[..end]);
-        if !known.contains(stem.as_str())
-            && let Some(id) = beginnings.find(|beginning| known.contains(beginning))
-        {
-            longer.entry(id).or_default().push(file);
-        }
     }
-    let mut pairs = Vec::new();
-    let mut missing = Vec::new();
-    for &id in ids {
-        match (files.get(id), longer.get(id).map(Vec::as_slice)) {
-            (Some(file), _) => pairs.push(file.clone()),
-            (None, Some([file])) => pairs.push((*file).clone()),
-            (None, Some([first, second, ..])) => {
-                return Err(Error::TwoPredictions {
-                    id: id.into(),
-                    first: (*first).clone(),
-                    second: (*second).clone(),
-                });
-            }
-            (None, _) => missing.push(id),
-        }
-    }
-    match missing.first() {
-        None => Ok(pairs),
-        Some(&first) => Err(Error::NoPrediction {
-            dir: dir.into(),
-            count: missing.len(),
-            total: ids.len(),
-            first: first.into(),
-        }),
-    }
-}
-
-/// All PNGs below a folder by stem.
-fn list_pngs(dir: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in segbench_storage::list_dir(&folder)? {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
-                let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                if let Some(first) = files.insert(id.clone(), path.clone()) {
-                    return Err(Error::TwoPredictions { id, first, second: path });
-                }
-            }
-        }
-    }
-    Ok(files)
-}
-
-fn read_prediction(path: &Path, encoding: Encoding, catalog: &ClassCatalog) -> Result<LabelMap, Error> {
-    if encoding == Encoding::Color {
-        return read_colors(path, catalog);
-    }
-    let mut map = label_png::read(path)?;
-    if encoding == Encoding::SourceId {
-        // Values that mean nothing are given an id no class can have, so that `check` names them.
-        let mut table = [None; 256];
-        for (train_id, class) in (0..).zip(&catalog.classes) {
-            if let Some(place) = table.get_mut(usize::from(class.source_id)) {
-                *place = Some(train_id);
-            }
-        }
-        for &source in &catalog.ignored_source_ids {
-            if let Some(place) = table.get_mut(usize::from(source)) {
-                *place = Some(IGNORE);
-            }
-        }
-        table[usize::from(IGNORE)].get_or_insert(IGNORE);
-        let expected = || format!("an id of `{}`", catalog.name);
-        let width = map.width() as usize;
-        for (index, label) in map.as_mut_slice().iter_mut().enumerate() {
-            *label = table[usize::from(*label)]
-                .ok_or_else(|| bad_value(path, label.to_string(), index, width, expected()))?;
-        }
-        return Ok(map);
-    }
-    check(&map, path, catalog)?;
-    Ok(map)
-}
-
-fn read_colors(path: &Path, catalog: &ClassCatalog) -> Result<LabelMap, Error> {
-    let picture = read_image(path)?;
-    let labels: BTreeMap<[u8; 3], u8> =
-        (0..).zip(&catalog.classes).map(|(id, class)| (class.color, id)).collect();
-    let width = picture.width() as usize;
-    let label = |(index, pixel): (usize, &image::Rgb<u8>)| match labels.get(&pixel.0) {
-        Some(&label) => Ok(label),
-        None if pixel.0 == [0, 0, 0] => Ok(IGNORE),
-        None => Err(bad_value(
-            path,
-            format!("{:?}", pixel.0),
-            index,
-            width,
-            format!("a color of `{}`", catalog.name),
-        )),
-    };
-    let data: Vec<u8> = picture.pixels().enumerate().map(label).collect::<Result<_, _>>()?;
-    LabelMap::new(picture.width(), picture.height(), data)
-        .map_err(|err| Error::BadResults { reason: err.to_string() })
-}
-
-fn check(map: &LabelMap, path: &Path, catalog: &ClassCatalog) -> Result<(), Error> {
-    let classes = catalog.len();
-    match map.as_slice().iter().position(|&label| label != IGNORE && usize::from(label) >= classes) {
-        None => Ok(()),
-        Some(index) => {
-            let expected = format!("0 to {} or {IGNORE}", classes.saturating_sub(1));
-            Err(bad_value(path, map.as_slice()[index].to_string(), index, map.width() as usize, expected))
-        }
-    }
-}
-
-fn bad_value(path: &Path, value: String, index: usize, width: usize, expected: String) -> Error {
-    Error::BadValue { path: path.into(), value, x: index % width, y: index / width, expected }
 }

@@ -75,7 +75,7 @@ impl Bench {
     }
 
     fn job(&self, runs: &str) -> Job {
-        let protocol = Protocol::all().into_iter().next().expect("a protocol");
+        let protocol = Protocol::mmseg_whole();
         let runs = self.dir.path().join(runs);
         Job::new(
             "segformer-tiny",

@@ -6,6 +6,7 @@ use image::RgbImage;
 use segbench_types::{DatasetInfo, IGNORE, ImageRecord, LabelMap};
 
 use crate::cards::find;
+use crate::label_png::Samples;
 use crate::{DecodeError, Error, label_png, read_image};
 
 /// The tree that a conversion wrote.
@@ -90,6 +91,25 @@ impl PreparedDataset {
             return Err(Error::Decode { file: path.display().to_string(), source });
         }
         Ok(labels)
+    }
+
+    /// The instance ids of an image's pixels, row after row; `None` for a data set without instance maps.
+    ///
+    /// # Errors
+    /// As [`Self::image`].
+    pub fn instances(&self, record: &ImageRecord) -> Result<Option<Vec<u16>>, Error> {
+        let path = self.path.join(format!("instances/{}/{}.png", record.split, record.id));
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let bytes = segbench_storage::read(&path)?;
+        let raw = label_png::decode(&bytes)
+            .map_err(|source| Error::Decode { file: path.display().to_string(), source })?;
+        self.check_size(record, &path, (raw.width, raw.height))?;
+        Ok(Some(match raw.samples {
+            Samples::Words(words) => words,
+            Samples::Bytes(bytes) => bytes.into_iter().map(u16::from).collect(),
+        }))
     }
 
     fn check_size(&self, record: &ImageRecord, path: &Path, size: (u32, u32)) -> Result<(), Error> {

@@ -29,15 +29,23 @@
 //! # Ok::<(), segbench_metrics::Error>(())
 //! ```
 
+mod binary;
 mod error;
+mod groups;
+mod image_scores;
 mod interval;
 mod matrix;
+mod objects;
 mod registry;
 mod scores;
 mod tally;
 
+pub use binary::BinaryCounts;
 pub use error::Error;
+pub use groups::{CategoryScores, GroupScores};
+pub use image_scores::ImageScores;
 pub use interval::{miou_interval, miou_interval_of_totals};
 pub use matrix::ConfusionMatrix;
+pub use objects::{ObjectCounts, SizeRecall, recall_by_size};
 pub use registry::{METRICS, Metric, Unit};
 pub use scores::{ClassScores, ClassTotals, Scores};

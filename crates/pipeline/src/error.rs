@@ -50,6 +50,9 @@ pub enum Error {
         /// What would be right.
         help: String,
     },
+    /// A protocol that does not exist, or that says nothing about inference.
+    #[error(transparent)]
+    Protocol(#[from] segbench_types::ProtocolError),
     /// Something that has to be there first.
     #[error("{message}")]
     Missing {
@@ -147,6 +150,7 @@ impl Error {
     /// The wrapped error, where another crate's is passed on.
     fn inner(&self) -> Option<&dyn Explain> {
         Some(match self {
+            Self::Protocol(err) => err,
             Self::Storage(err) => err,
             Self::Tables(err) => err,
             Self::Datasets(err) => err,

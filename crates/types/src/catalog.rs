@@ -30,6 +30,21 @@ pub struct ClassCatalog {
 }
 
 impl ClassCatalog {
+    /// A catalog for classes of which only the number is known: `class 0`, `class 1`, ... in shades of grey.
+    pub fn numbered(classes: usize) -> Self {
+        let class = |index: usize| Class {
+            name: format!("class {index}"),
+            color: [(index * 255 / classes.max(1)) as u8; 3],
+            source_id: index as u16,
+            has_instances: false,
+        };
+        Self {
+            name: "numbered".into(),
+            classes: (0..classes).map(class).collect(),
+            ignored_source_ids: Vec::new(),
+        }
+    }
+
     /// Number of classes, which is the number of channels a network has to predict.
     pub fn len(&self) -> usize {
         self.classes.len()
@@ -45,8 +60,33 @@ impl ClassCatalog {
         self.classes.iter().map(|class| class.name.as_str())
     }
 
+    /// The class of an object by its id in an instance map, which is the class's source id times 1000 plus the object's number, as
+    /// Cityscapes writes it; `None` for ids of groups and of classes without train id.
+    pub fn class_of_instance(&self, instance: u16) -> Option<u8> {
+        if instance <= 1000 {
+            return None;
+        }
+        let index = self.classes.iter().position(|class| class.source_id == instance / 1000)?;
+        Some(index as u8)
+    }
+
     /// The color of a label; black for everything that is no class.
     pub fn color(&self, label: u8) -> [u8; 3] {
         self.classes.get(usize::from(label)).map_or([0, 0, 0], |class| class.color)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_id_names_its_class_and_a_groups_does_not() {
+        let mut catalog = ClassCatalog::numbered(3);
+        catalog.classes[2].source_id = 26;
+        assert_eq!(
+            [26_001, 26_999, 24_000, 26, 1000].map(|id| catalog.class_of_instance(id)),
+            [Some(2), Some(2), None, None, None]
+        );
     }
 }

@@ -19,6 +19,8 @@ pub use error::{ErrorKind, Explain};
 pub use label_map::{IGNORE, LabelMap, SizeMismatch};
 pub use name::nearest;
 pub use progress::{Progress, Silent, Task};
-pub use protocol::{AbsentClass, InferenceRule, Protocol, ScoringRule};
+pub use protocol::{
+    AbsentClass, Category, InferenceRule, InstanceSize, NoClass, Protocol, ProtocolError, ScoringRule,
+};
 pub use record::{Accuracy, Environment, RunRecord, Speed, SpeedPoint, Timing, TrainingSummary};
 pub use rng::Rng;

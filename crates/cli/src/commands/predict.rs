@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use segbench_benchmark::Predictor;
 use segbench_datasets::{label_png, read_image};
 use segbench_transforms::Normalization;
-use segbench_types::{Class, ClassCatalog, Progress as _};
+use segbench_types::{ClassCatalog, Progress as _};
 
 use super::project;
 use crate::arguments::Global;
@@ -44,18 +44,5 @@ pub(crate) fn predict(
 /// The colors to write: those of the data set the weights were trained on, shades of grey where that is not known.
 fn catalog(classes: usize, dataset: Option<&str>) -> ClassCatalog {
     let known = dataset.and_then(|name| segbench_datasets::card(name).ok()).map(|card| card.catalog());
-    known.filter(|catalog| catalog.len() == classes).unwrap_or_else(|| {
-        let shade = |index: usize| (index * 255 / classes.max(1)) as u8;
-        let class = |index: usize| Class {
-            name: format!("class {index}"),
-            color: [shade(index); 3],
-            source_id: index as u16,
-            has_instances: false,
-        };
-        ClassCatalog {
-            name: "numbered".into(),
-            classes: (0..classes).map(class).collect(),
-            ignored_source_ids: Vec::new(),
-        }
-    })
+    known.filter(|catalog| catalog.len() == classes).unwrap_or_else(|| ClassCatalog::numbered(classes))
 }

@@ -116,3 +116,31 @@ fn source_ids_and_colors_mean_the_same_as_train_ids() {
         .run(&["evaluate", "--predictions", "source-id", "--dataset", "camvid"])
         .is(6, &["11", "--encoding", id]);
 }
+
+#[test]
+fn all_protocols_score_one_set_of_predictions_side_by_side() {
+    // Class 0: 10 pixels, of which 8 are found, one is taken for class 2 and one has no class; class 1: 11 pixels, all found;
+    // class 2 is only predicted, class 3 is nowhere.
+    let mut truth = [0; 21];
+    truth[10..].fill(1);
+    let mut prediction = truth;
+    prediction[0] = 2;
+    prediction[1] = 255;
+    let ended = score(&truth, &prediction, &["--classes", "4", "--protocol", "all"]);
+    let scores = ended.is(0, &[]).json();
+    let miou = |name: &str| {
+        let of = |scores: &&Value| scores["protocol"] == name;
+        scores.as_array().and_then(|all| all.iter().find(of)).and_then(|scores| scores["miou"].as_f64())
+    };
+    for (protocol, expected) in [
+        ("ade-mit@1", 1.8 / 4.0),
+        ("cityscapes@1", 1.8 / 3.0),
+        ("detectron2@1", (8.0 / 9.0 + 1.0) / 2.0),
+        ("hf-evaluate@1", 1.8 / 3.0),
+        ("mmseg-whole@1", 1.8 / 3.0),
+    ] {
+        assert!((miou(protocol).unwrap_or(f64::NAN) - expected).abs() < 1e-12, "{protocol}");
+    }
+    score(&truth, &prediction, &["--classes", "4", "--protocol", "cityscape@1"])
+        .is(2, &["did you mean `cityscapes@1`?"]);
+}

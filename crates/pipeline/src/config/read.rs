@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use segbench_targets::Scheme;
-use segbench_types::{Explain, Protocol, nearest};
+use segbench_types::{Explain, Protocol, ProtocolError, nearest};
 
 use super::{BenchConfig, Config, Problem, RunConfig, TrainConfig};
 use crate::Error;
@@ -141,16 +141,16 @@ impl Config {
     fn check_bench(&self, path: &str, bench: &BenchConfig, problems: &mut Vec<Problem>) {
         self.check_use(&format!("{path}.dataset"), &bench.dataset, problems);
         self.check_split(&format!("{path}.split"), &bench.dataset, &bench.split, problems);
-        let known = Protocol::all();
         for (index, name) in bench.protocols.iter().enumerate() {
-            if !known.iter().any(|protocol| protocol.name == *name) {
-                let names = known.iter().map(|protocol| protocol.name.as_str());
-                problems.push(Problem::unknown(
-                    format!("{path}.protocols[{index}]"),
-                    "protocol",
-                    name,
-                    names,
-                ));
+            let place = format!("{path}.protocols[{index}]");
+            match Protocol::find_with_inference(name) {
+                Ok(_) => {}
+                Err(ProtocolError::Unknown { .. }) => {
+                    let known = Protocol::all();
+                    let names = known.iter().map(|protocol| protocol.name.as_str());
+                    problems.push(Problem::unknown(place, "protocol", name, names));
+                }
+                Err(err) => problems.push(Problem::new(place, err.to_string())),
             }
         }
         if let Some(speed) = &bench.speed {

@@ -38,7 +38,7 @@ impl BenchStage {
         let weights = project.weights().resolve(&self.weights)?;
         let mut records = Vec::new();
         for name in &self.config.protocols {
-            let protocol = protocol(name)?;
+            let protocol = Protocol::find_with_inference(name)?;
             let mut job = Job::new(
                 &self.model,
                 weights.source(),
@@ -86,19 +86,6 @@ impl BenchStage {
         place.remove()?;
         Ok((record, false))
     }
-}
-
-/// A protocol by name.
-fn protocol(name: &str) -> Result<Protocol, Error> {
-    let all = Protocol::all();
-    all.iter().find(|protocol| protocol.name == name).cloned().ok_or_else(|| {
-        let names = all.iter().map(|protocol| protocol.name.as_str());
-        let help = match segbench_types::nearest(name, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "segbench list protocols".into(),
-        };
-        Error::Usage { message: format!("unknown protocol `{name}`"), help }
-    })
 }
 
 impl Stage for BenchStage {

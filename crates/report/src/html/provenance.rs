@@ -1,6 +1,6 @@
 //! Where every number comes from: protocol, data, weights, training, machine.
 
-use segbench_types::{AbsentClass, IGNORE, Protocol, RunRecord};
+use segbench_types::{AbsentClass, IGNORE, InferenceRule, NoClass, Protocol, RunRecord};
 
 use crate::leaderboard::Group;
 use crate::text::{counted, grouped};
@@ -34,20 +34,34 @@ fn protocol(protocol: &Protocol) -> Sheet {
         AbsentClass::Skipped => {
             "a class in neither ground truth nor predictions is left out of means, which divide by the classes that remain"
         }
+        AbsentClass::SkippedUnlessLabelled => {
+            "a class without a labelled pixel is left out of means, which divide by the classes that remain"
+        }
+        AbsentClass::Zero => {
+            "a class without a score counts as 0, and means divide by the number of all classes"
+        }
+    };
+    let no_class = match protocol.scoring.no_class {
+        NoClass::Missed => "a labelled pixel without a predicted class is a miss",
+        NoClass::LeftOut => "a labelled pixel without a predicted class counts nowhere",
     };
     let pooled = match protocol.scoring.pooled {
         true => "pixels of all images are counted together before a score is taken",
         false => "a score is taken per image, then averaged over images",
     };
-    let ignored = format!(
-        "pixels labelled {IGNORE} count nowhere, whatever is predicted there; a labelled pixel without a predicted class is a miss"
-    );
+    let ignored = format!("pixels labelled {IGNORE} count nowhere, whatever is predicted there; {no_class}");
+    let inference = |part: fn(&InferenceRule) -> &String| {
+        protocol
+            .inference
+            .as_ref()
+            .map_or_else(|| "not part of this protocol".to_owned(), |rule| part(rule).clone())
+    };
     Sheet {
         title: protocol.name.clone(),
         facts: vec![
             ("In short", protocol.description.clone()),
-            ("Image to input", protocol.inference.image_resize.clone()),
-            ("Logits to labels", protocol.inference.logit_resize.clone()),
+            ("Image to input", inference(|rule| &rule.image_resize)),
+            ("Logits to labels", inference(|rule| &rule.logit_resize)),
             ("Ignored pixels", ignored),
             ("Absent classes", absent.to_owned()),
             ("Averaging", pooled.to_owned()),
