@@ -34,6 +34,7 @@ mod error;
 mod groups;
 mod image_scores;
 mod interval;
+mod kernels;
 mod matrix;
 mod objects;
 mod registry;

@@ -133,6 +133,9 @@ mod tests {
         let objects = [object(500, 523), object(1024, 0), object(0, 9215), object(9216, 0)];
         let recall = recall_by_size(&objects);
         assert_eq!(recall.map(|range| range.objects), [1, 2, 1]);
-        assert_eq!(recall.map(|range| range.recall), [Some(500.0 / 1023.0), Some(1024.0 / 10_239.0), Some(1.0)]);
+        assert_eq!(
+            recall.map(|range| range.recall),
+            [Some(500.0 / 1023.0), Some(1024.0 / 10_239.0), Some(1.0)]
+        );
     }
 }

@@ -1,166 +1,170 @@
 //! Counting pairs of labels, which is all the time an evaluation spends on scoring.
 //!
 //! Label maps are made of regions: along a row the pair (ground truth, prediction) mostly stays what it was. So the kernel compares
-//! 64 pixels at once with the running pair and adds the length of a run where it ends. Where runs are short, finding their ends costs
-//! more than it saves: such stretches are counted pixel by pixel into interleaved tables, so that neighbors in the same cell do not
-//! wait for each other.
+//! 64 pixels at once with those before them and adds the length of a run where it ends. Where runs are short, finding their ends
+//! costs more than it saves: such stretches are counted pixel by pixel into interleaved tables, so that neighbors in the same cell do
+//! not wait for each other.
 
 use segbench_types::IGNORE;
 
-/// Pixels compared at once.
-const BLOCK: usize = 64;
+use crate::kernels::{self, BLOCK, Compare, Labels, Work};
+
 /// More runs than this in a block make the blocks after it count pixel by pixel.
-const NOISY: u32 = 20;
+const NOISY: u32 = 16;
 /// How many blocks a noisy one speaks for.
-const PATIENCE: u32 = 7;
-/// Interleaved tables.
-const TABLES: usize = 4;
+const PATIENCE: u32 = 8;
+/// Cells of a table for which there are several: four of them fit the innermost cache.
+const SMALL: usize = 2048;
+/// Cells of the only table for more classes.
+const LARGE: usize = 1 << 16;
 /// A table of 32-bit counters cannot overflow within one piece.
 const PIECE: usize = 1 << 30;
 
 /// Adds the pairs of two equally long maps to `counts`: `classes + 2` rows of `classes + 1` columns. Row `classes` is for the ignore
 /// value, the row below it for labels that are neither class nor ignore value, column `classes` for predictions that are no class.
 pub(crate) fn tally(ground_truth: &[u8], predicted: &[u8], classes: usize, counts: &mut [u64]) {
+    let places = Places::new(classes);
     for (ground_truth, predicted) in ground_truth.chunks(PIECE).zip(predicted.chunks(PIECE)) {
-        // Two rows more than classes have to fit.
-        if classes + 2 <= 64 {
-            let mut tables = [[0; 64 * 64]; TABLES];
-            Tally::<6, { 64 * 64 }>::new(classes, &mut tables).fill(ground_truth, predicted);
-            collect(&tables, 6, classes, counts);
+        if counts.len() <= SMALL {
+            let mut tables = [[0; SMALL]; 4];
+            kernels::dispatch(Tally { places: &places, tables: &mut tables, ground_truth, predicted });
+            collect(&tables, counts);
         } else {
             // On the heap; pages that no class reaches are never touched.
-            let mut tables = vec![[0; 256 * 256]; TABLES];
-            if let Some(tables) = tables.first_chunk_mut() {
-                Tally::<8, { 256 * 256 }>::new(classes, tables).fill(ground_truth, predicted);
+            let mut tables = vec![[0; LARGE]];
+            if let Some(tables) = tables.first_chunk_mut::<1>() {
+                kernels::dispatch(Tally { places: &places, tables, ground_truth, predicted });
             }
-            collect(&tables, 8, classes, counts);
+            collect(&tables, counts);
         }
     }
 }
 
-/// Counts into tables of `1 << SHIFT` columns and `SIZE` cells.
-struct Tally<'a, const SHIFT: u32, const SIZE: usize> {
-    classes: u8,
-    tables: &'a mut [[u32; SIZE]; TABLES],
-    /// The pair that the run which is not in a table yet consists of, and its length so far.
-    ground_truth: u8,
-    predicted: u8,
-    length: u32,
-    /// The table that takes the next run.
-    table: usize,
+fn collect<const SIZE: usize>(tables: &[[u32; SIZE]], counts: &mut [u64]) {
+    for table in tables {
+        for (count, &cell) in counts.iter_mut().zip(table) {
+            *count += u64::from(cell);
+        }
+    }
 }
 
-impl<'a, const SHIFT: u32, const SIZE: usize> Tally<'a, SHIFT, SIZE> {
-    fn new(classes: usize, tables: &'a mut [[u32; SIZE]; TABLES]) -> Self {
-        Self { classes: classes as u8, tables, ground_truth: 0, predicted: 0, length: 0, table: 0 }
+/// Where pairs are counted.
+struct Places {
+    classes: u8,
+    /// Columns of a table.
+    width: u16,
+    /// First cell of the row of a label of the ground truth.
+    rows: [u16; 256],
+    /// Column of a predicted label.
+    columns: [u16; 256],
+}
+
+impl Places {
+    fn new(classes: usize) -> Self {
+        let width = classes + 1;
+        let row = |label: usize| match label {
+            class if class < classes => class,
+            label if label == usize::from(IGNORE) => classes,
+            _ => classes + 1,
+        };
+        Self {
+            classes: classes as u8,
+            width: width as u16,
+            // With 255 classes there is no label for the last row, so that every cell that is reached has a 16-bit number.
+            rows: std::array::from_fn(|label| (row(label) * width) as u16),
+            columns: std::array::from_fn(|label| label.min(classes) as u16),
+        }
     }
 
-    fn fill(mut self, ground_truth: &[u8], predicted: &[u8]) {
-        let (gt_blocks, gt_rest) = ground_truth.as_chunks();
-        let (pred_blocks, pred_rest) = predicted.as_chunks();
+    #[inline(always)]
+    fn cell(&self, ground_truth: u8, predicted: u8) -> u16 {
+        self.rows[usize::from(ground_truth)] + self.columns[usize::from(predicted)]
+    }
+
+    /// The cells of a whole block, without looking anything up.
+    #[inline(always)]
+    fn cells(&self, ground_truth: &Labels, predicted: &Labels) -> [u16; BLOCK] {
+        let (no_class, others) = (self.classes, self.classes.wrapping_add(1));
+        let mut cells = [0; BLOCK];
+        for ((cell, &truth), &label) in cells.iter_mut().zip(ground_truth).zip(predicted) {
+            let row = if truth < self.classes { truth } else { others };
+            let row = if truth == IGNORE { no_class } else { row };
+            *cell = u16::from(row) * self.width + u16::from(label.min(no_class));
+        }
+        cells
+    }
+}
+
+/// One piece of two maps on its way into interleaved tables.
+struct Tally<'a, const TABLES: usize, const SIZE: usize> {
+    places: &'a Places,
+    tables: &'a mut [[u32; SIZE]; TABLES],
+    ground_truth: &'a [u8],
+    predicted: &'a [u8],
+}
+
+impl<const TABLES: usize, const SIZE: usize> Work for Tally<'_, TABLES, SIZE> {
+    #[inline(always)]
+    fn run(self, compare: impl Compare) {
+        let Self { places, tables, ground_truth, predicted } = self;
+        let (Some((&truth, truths)), Some((&label, labels))) =
+            (ground_truth.split_first(), predicted.split_first())
+        else {
+            return;
+        };
+        // The run that is not in a table yet: its cell and its length so far; and the table that takes it.
+        let (mut cell, mut length, mut table) = (places.cell(truth, label), 1, 0);
         let mut patience = 0;
-        for (gt, pred) in gt_blocks.iter().zip(pred_blocks) {
-            if patience > 0 {
-                patience -= 1;
-                self.count_pixels(gt, pred);
-            } else if self.continues_through(gt, pred) {
-                self.length += BLOCK as u32;
-            } else {
-                let starts = self.starts(gt, pred);
-                if starts.count_ones() > NOISY {
-                    patience = PATIENCE;
-                    self.count_pixels(gt, pred);
-                } else {
-                    self.count_runs(gt, pred, starts);
+        let (truth_blocks, truth_rest) = truths.as_chunks::<BLOCK>();
+        let (label_blocks, label_rest) = labels.as_chunks::<BLOCK>();
+        // The same blocks, a pixel earlier.
+        let before = ground_truth.as_chunks::<BLOCK>().0.iter().zip(predicted.as_chunks::<BLOCK>().0);
+        for ((truth, label), (truth_before, label_before)) in
+            truth_blocks.iter().zip(label_blocks).zip(before)
+        {
+            if patience == 0 {
+                let mut starts = compare.starts([truth_before, truth], [label_before, label]);
+                if starts == 0 {
+                    length += BLOCK as u32;
+                    continue;
+                }
+                if starts.count_ones() <= NOISY {
+                    let mut counted = 0;
+                    while starts != 0 {
+                        let pixel = starts.trailing_zeros();
+                        starts &= starts - 1;
+                        *place(&mut tables[table], cell) += length + pixel - counted;
+                        (length, counted) = (0, pixel);
+                        let pixel = pixel as usize % BLOCK;
+                        cell = places.cell(truth[pixel], label[pixel]);
+                        table = (table + 1) % TABLES;
+                    }
+                    length += BLOCK as u32 - counted;
+                    continue;
+                }
+                patience = PATIENCE;
+            }
+            patience -= 1;
+            *place(&mut tables[table], cell) += length;
+            let cells = places.cells(truth, label);
+            for cells in cells.as_chunks::<TABLES>().0 {
+                for (table, &cell) in tables.iter_mut().zip(cells) {
+                    *place(table, cell) += 1;
                 }
             }
+            (cell, length) = (cells[BLOCK - 1], 0);
         }
-        self.end_run();
-        for (&gt, &pred) in gt_rest.iter().zip(pred_rest) {
-            self.tables[0][self.cell(gt, pred)] += 1;
+        *place(&mut tables[table], cell) += length;
+        for (&truth, &label) in truth_rest.iter().zip(label_rest) {
+            *place(&mut tables[0], places.cell(truth, label)) += 1;
         }
-    }
-
-    #[inline(always)]
-    fn continues_through(&self, gt: &[u8; BLOCK], pred: &[u8; BLOCK]) -> bool {
-        let pairs = gt.iter().zip(pred);
-        pairs.fold(0, |differs, (gt, pred)| differs | (gt ^ self.ground_truth) | (pred ^ self.predicted)) == 0
-    }
-
-    /// A bit per pixel, the first one lowest: whether its pair differs from the pair before it.
-    #[inline(always)]
-    fn starts(&self, gt: &[u8; BLOCK], pred: &[u8; BLOCK]) -> u64 {
-        const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-        let (mut last_gt, mut last_pred) = (u64::from(self.ground_truth), u64::from(self.predicted));
-        let mut starts = 0;
-        for (word, (gt, pred)) in gt.as_chunks().0.iter().zip(pred.as_chunks().0).enumerate() {
-            let (gt, pred) = (u64::from_le_bytes(*gt), u64::from_le_bytes(*pred));
-            // A byte of `change` is not zero where a pixel differs from the one before it.
-            let change = (gt ^ (gt << 8 | last_gt)) | (pred ^ (pred << 8 | last_pred));
-            let high_bits = (((change & LOW) + LOW) | change) & !LOW;
-            // The product gathers the eight high bits in the top byte.
-            starts |= ((high_bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * word);
-            (last_gt, last_pred) = (gt >> 56, pred >> 56);
-        }
-        starts
-    }
-
-    #[inline(always)]
-    fn count_runs(&mut self, gt: &[u8; BLOCK], pred: &[u8; BLOCK], mut starts: u64) {
-        let mut counted = 0;
-        while starts != 0 {
-            let pixel = starts.trailing_zeros();
-            starts &= starts - 1;
-            self.length += pixel - counted;
-            counted = pixel;
-            self.end_run();
-            self.ground_truth = gt[pixel as usize % BLOCK];
-            self.predicted = pred[pixel as usize % BLOCK];
-        }
-        self.length += BLOCK as u32 - counted;
-    }
-
-    #[inline(always)]
-    fn end_run(&mut self) {
-        self.tables[self.table][self.cell(self.ground_truth, self.predicted)] += self.length;
-        self.length = 0;
-        self.table = (self.table + 1) % TABLES;
-    }
-
-    #[inline(always)]
-    fn count_pixels(&mut self, gt: &[u8; BLOCK], pred: &[u8; BLOCK]) {
-        // Two loops, because the first one works on many pixels at once.
-        let mut cells = [0_u16; BLOCK];
-        for ((cell, &gt), &pred) in cells.iter_mut().zip(gt).zip(pred) {
-            *cell = self.cell(gt, pred) as u16;
-        }
-        for cells in cells.as_chunks::<TABLES>().0 {
-            for (table, &cell) in self.tables.iter_mut().zip(cells) {
-                table[usize::from(cell) & (SIZE - 1)] += 1;
-            }
-        }
-    }
-
-    /// The cell of a pair.
-    #[inline(always)]
-    fn cell(&self, ground_truth: u8, predicted: u8) -> usize {
-        let others = self.classes.saturating_add(1);
-        let row = if ground_truth == IGNORE { self.classes } else { ground_truth.min(others) };
-        let row = if row == self.classes && ground_truth != IGNORE { others } else { row };
-        // The mask never changes the value; it shows the compiler that no bounds check is needed.
-        (usize::from(row) << SHIFT | usize::from(predicted.min(self.classes))) & (SIZE - 1)
     }
 }
 
-fn collect<const SIZE: usize>(tables: &[[u32; SIZE]], shift: u32, classes: usize, counts: &mut [u64]) {
-    for (row, counts) in counts.chunks_exact_mut(classes + 1).enumerate() {
-        for table in tables {
-            let cells = &table[(row << shift).min(SIZE)..];
-            for (count, &cell) in counts.iter_mut().zip(cells) {
-                *count += u64::from(cell);
-            }
-        }
-    }
+/// A cell of a table. The remainder never changes the number; it shows the compiler that no bounds check is needed.
+#[inline(always)]
+fn place<const SIZE: usize>(table: &mut [u32; SIZE], cell: u16) -> &mut u32 {
+    &mut table[usize::from(cell) % SIZE]
 }
 
 #[cfg(test)]
