@@ -8,6 +8,7 @@ mod augment;
 mod color;
 mod error;
 mod kernels;
+mod logit_rows;
 mod normalize;
 mod photometric;
 mod resize;

@@ -1,12 +1,12 @@
 //! From logits to labels without the full-size tensor in between.
 //!
 //! mmsegmentation resizes logits twice, to the size of the network's input and then to the size of the label map, and takes the
-//! argmax: 19 classes at 2048x1024 fill 159 MB, twice. Here a thread computes a block of 32 columns at a time from the few logits
+//! argmax: 19 classes at 2048x1024 fill 159 MB, twice. Here a thread computes a block of a few columns at a time from the few logits
 //! that reach it and keeps only the winning class of every pixel.
 //!
-//! An interpolated value lies between the least and the greatest of the logits it is made from. A class whose greatest logit
-//! around a block is below another class's least one wins no pixel of the block and is left out; over most of a picture one
-//! class remains, and the block is filled without any arithmetic.
+//! An interpolated value lies between the logits it is made from. So a class that is ahead at all positions around a block is ahead
+//! within it: over most of a picture the block is filled without any arithmetic. Elsewhere a class that one of the local winners beats
+//! at all positions is left out. "Ahead" means by more than rounding could take back, so that not one label depends on this.
 //!
 //! # Source
 //! PyTorch 2.6, `aten/src/ATen/native/cpu/UpSampleKernel.cpp`: the same coefficients and the same order of operations (columns
@@ -19,16 +19,18 @@ use rayon::prelude::*;
 use segbench_types::LabelMap;
 
 use crate::kernels::{self, Work};
+use crate::logit_rows::LogitRows;
 
-/// Columns of a block. Small enough that most blocks lie inside one object, large enough for full vector registers.
-const BLOCK: usize = 32;
+/// Columns of a block at most: one full vector register.
+const WIDEST: usize = 16;
+/// A block of this many columns takes no further source column in, because wider blocks seldom have a single winner.
+const WIDE: usize = 8;
 /// Output rows that share one search for candidates, at most.
 const GROUP: usize = 16;
+/// Output rows that are compared at once, so that one row need not wait for the other.
+const PAIR: usize = 2;
 /// Output rows that one thread computes before it takes the next ones.
 const BAND: usize = 64;
-/// By how much, relative to the greatest magnitude, rounding can carry an interpolated value beyond the logits it is made from:
-/// two resizes are at most 12 roundings of 2^-24 each, below 1e-6.
-const ROUNDING: f32 = 1e-5;
 
 /// The class with the greatest logit of every output pixel, after bilinear interpolation from `size` to `input` and from there
 /// to `output`. A size equal to the one before it makes its resize the identity.
@@ -53,17 +55,15 @@ pub fn upsample_argmax(
     assert_eq!(logits.len(), classes * size.0 * size.1, "one logit per class and position");
     // With one resize being the identity, the other is the only one.
     let middle = if size == input { output } else { input };
-    let upsampling = Upsampling {
-        logits,
-        classes,
-        size,
-        first: [Axis::new(size.0, middle.0, align_corners), Axis::new(size.1, middle.1, align_corners)],
-        second: (middle != output).then(|| {
-            [Axis::new(middle.0, output.0, align_corners), Axis::new(middle.1, output.1, align_corners)]
-        }),
-        // Minima and maxima say nothing about interpolated values that are not numbers.
-        prune: logits.iter().all(|logit| logit.is_finite()),
+    let axes = |from: (usize, usize), to: (usize, usize)| {
+        [Axis::new(from.0, to.0, align_corners), Axis::new(from.1, to.1, align_corners)]
     };
+    let first = axes(size, middle);
+    let second = (middle != output).then(|| axes(middle, output));
+    let blocks = blocks(&first[1], second.as_ref().map(|[_, columns]| columns), output.1);
+    // Who wins around a pixel says nothing about interpolated values that are not numbers.
+    let prune = logits.iter().all(|logit| logit.is_finite());
+    let upsampling = Upsampling { logits, classes, size, first, second, blocks, prune };
     let mut labels = LabelMap::filled(output.1 as u32, output.0 as u32, 0);
     if output.0 * output.1 > 0 {
         let bands = labels.as_mut_slice().par_chunks_mut(BAND * output.1).enumerate();
@@ -120,12 +120,38 @@ impl Axis {
     }
 }
 
+/// Neighboring output columns that are decided together.
+struct Block {
+    columns: Range<usize>,
+    /// The columns of the logits that reach it: from, to (included).
+    reach: (usize, usize),
+}
+
+/// Cuts the output columns where their source columns change, and joins what is narrow.
+fn blocks(first: &Axis, second: Option<&Axis>, width: usize) -> Vec<Block> {
+    let last = second.unwrap_or(first);
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    while start < width {
+        let mut end = start + 1;
+        let is_same = |end: usize| last.pair(end) == last.pair(end - 1);
+        while end < width && end - start < WIDEST && (is_same(end) || end - start < WIDE) {
+            end += 1;
+        }
+        let reach = last.reach(start, end - 1);
+        let reach = if second.is_some() { first.reach(reach.0, reach.1) } else { reach };
+        blocks.push(Block { columns: start..end, reach });
+        start = end;
+    }
+    blocks
+}
+
 #[derive(Default)]
 struct Scratch {
+    logits: LogitRows,
     candidates: Vec<u8>,
-    bounds: Vec<(f32, f32)>,
-    scores: Scores,
-    lines: [Vec<f32>; 2],
+    /// Per candidate, the block's columns in the source row above and in the one below.
+    lines: Vec<[[f32; WIDEST]; 2]>,
     middle: [Vec<f32>; 2],
 }
 
@@ -135,10 +161,11 @@ struct Upsampling<'a> {
     size: (usize, usize),
     first: [Axis; 2],
     second: Option<[Axis; 2]>,
+    blocks: Vec<Block>,
     prune: bool,
 }
 
-/// Neighbouring output rows.
+/// Neighboring output rows.
 struct Band<'a> {
     upsampling: &'a Upsampling<'a>,
     first_row: usize,
@@ -161,10 +188,18 @@ impl Upsampling<'_> {
         self.second.as_ref().unwrap_or(&self.first)
     }
 
+    /// The rows of the logits that a range of output rows reads: from, to (included).
+    #[inline(always)]
+    fn rows(&self, from: usize, to: usize) -> (usize, usize) {
+        let rows = self.last()[0].reach(from, to);
+        if self.second.is_some() { self.first[0].reach(rows.0, rows.1) } else { rows }
+    }
+
     #[inline(always)]
     fn band(&self, first_row: usize, width: usize, rows: &mut [u8], scratch: &mut Scratch) {
         let [vertical, _] = self.last();
         let end = first_row + rows.len() / width;
+        scratch.logits.load(self.logits, self.classes, self.size, self.rows(first_row, end - 1), self.prune);
         let mut top = first_row;
         while top < end {
             let mut bottom = top + 1;
@@ -172,141 +207,112 @@ impl Upsampling<'_> {
                 bottom += 1;
             }
             let group = &mut rows[(top - first_row) * width..(bottom - first_row) * width];
-            for left in (0..width).step_by(BLOCK) {
-                self.block(top, left..(left + BLOCK).min(width), width, group, scratch);
-            }
+            self.group(top, width, group, scratch);
             top = bottom;
         }
     }
 
-    /// The labels of a few columns in rows that share their two source rows.
+    /// Rows that share their two source rows.
     #[inline(always)]
-    fn block(&self, top: usize, columns: Range<usize>, width: usize, rows: &mut [u8], scratch: &mut Scratch) {
-        self.find_candidates(top, &columns, scratch);
-        if let [only] = scratch.candidates[..] {
-            rows.chunks_exact_mut(width).for_each(|row| row[columns.clone()].fill(only));
-            return;
+    fn group(&self, top: usize, width: usize, group: &mut [u8], scratch: &mut Scratch) {
+        let reach = self.rows(top, top);
+        let mut index = 0;
+        while let Some(block) = self.blocks.get(index) {
+            index += 1;
+            let Some(winner) = scratch.logits.winner(reach, block.reach) else {
+                self.block(top, reach, block, width, group, scratch);
+                continue;
+            };
+            // As many blocks as have the same winner are filled together.
+            let mut end = block.columns.end;
+            while let Some(next) = self.blocks.get(index)
+                && scratch.logits.winner(reach, next.reach) == Some(winner)
+            {
+                end = next.columns.end;
+                index += 1;
+            }
+            group.chunks_exact_mut(width).for_each(|row| row[block.columns.start..end].fill(winner));
         }
-        let [vertical, _] = self.last();
-        let count = rows.len() / width;
-        let weights = &vertical.weight[top..top + count];
-        scratch.scores.reset(count);
-        for index in 0..scratch.candidates.len() {
-            let class = scratch.candidates[index];
-            let pair = vertical.pair(top);
-            match &self.second {
-                None => {
-                    self.line(class, pair.0, &columns, &mut scratch.lines[0]);
-                    self.line(class, pair.1, &columns, &mut scratch.lines[1]);
-                }
-                Some([_, horizontal]) => {
-                    let (from, to) = horizontal.reach(columns.start, columns.end - 1);
-                    for (slot, row) in [pair.0, pair.1].into_iter().enumerate() {
+    }
+
+    /// The labels of a block where classes have to be compared.
+    #[inline(always)]
+    fn block(
+        &self,
+        top: usize,
+        reach: (usize, usize),
+        block: &Block,
+        width: usize,
+        group: &mut [u8],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { logits, candidates, lines, middle } = scratch;
+        logits.candidates(reach, block.reach, candidates);
+        lines.clear();
+        let pair = self.last()[0].pair(top);
+        let columns = &block.columns;
+        for &class in candidates.iter() {
+            let mut line = [[0.0; WIDEST]; 2];
+            for (row, line) in [pair.0, pair.1].into_iter().zip(&mut line) {
+                match &self.second {
+                    None => {
+                        let value = |column| logits.get(row, column, class);
+                        interpolate(value, &self.first[1], columns.start, &mut line[..columns.len()]);
+                    }
+                    Some([_, horizontal]) => {
+                        let (from, to) = horizontal.reach(columns.start, columns.end - 1);
                         let sources = self.first[0].pair(row);
-                        self.line(class, sources.0, &(from..to + 1), &mut scratch.middle[0]);
-                        self.line(class, sources.1, &(from..to + 1), &mut scratch.middle[1]);
-                        let [upper, lower] = &mut scratch.middle;
+                        for (row, middle) in [sources.0, sources.1].into_iter().zip(middle.iter_mut()) {
+                            middle.resize(to + 1 - from, 0.0);
+                            interpolate(
+                                |column| logits.get(row, column, class),
+                                &self.first[1],
+                                from,
+                                middle,
+                            );
+                        }
+                        let [upper, lower] = &mut *middle;
                         for (upper, &lower) in upper.iter_mut().zip(lower.iter()) {
                             *upper = mix(*upper, lower, self.first[0].weight[row]);
                         }
-                        interpolate(upper, from, horizontal, &columns, &mut scratch.lines[slot]);
+                        let value = |column| upper[column - from];
+                        interpolate(value, horizontal, columns.start, &mut line[..columns.len()]);
                     }
                 }
             }
-            let [upper, lower] = &scratch.lines;
-            scratch.scores.challenge(class, upper, lower, weights);
+            lines.push(line);
         }
-        for (index, row) in rows.chunks_exact_mut(width).enumerate() {
-            scratch.scores.write(index, &mut row[columns.clone()]);
-        }
-    }
-
-    /// The classes that can win a pixel of the block, in ascending order.
-    #[inline(always)]
-    fn find_candidates(&self, top: usize, columns: &Range<usize>, scratch: &mut Scratch) {
-        scratch.candidates.clear();
-        if !self.prune {
-            scratch.candidates.extend((0..self.classes).map(|class| class as u8));
-            return;
-        }
-        let mut rows = self.last()[0].pair(top);
-        let mut span = self.last()[1].reach(columns.start, columns.end - 1);
-        if self.second.is_some() {
-            rows = self.first[0].reach(rows.0, rows.1);
-            span = self.first[1].reach(span.0, span.1);
-        }
-        let (height, width) = self.size;
-        scratch.bounds.clear();
-        for class in 0..self.classes {
-            let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-            for row in rows.0..=rows.1 {
-                let start = (class * height + row) * width;
-                for &logit in &self.logits[start + span.0..=start + span.1] {
-                    low = if logit < low { logit } else { low };
-                    high = if logit > high { logit } else { high };
+        let count = group.len() / width;
+        let weights = &self.last()[0].weight[top..top + count];
+        let mut rows = group.chunks_exact_mut(width).map(|row| &mut row[columns.clone()]);
+        for weights in weights.chunks(PAIR) {
+            let both = std::array::from_fn(|row| weights[row.min(weights.len() - 1)]);
+            let winners = challenge(candidates, lines, both);
+            for (winners, row) in winners.iter().take(weights.len()).zip(&mut rows) {
+                for (label, &class) in row.iter_mut().zip(winners) {
+                    *label = class as u8;
                 }
             }
-            scratch.bounds.push((low, high));
         }
-        let (mut best_low, mut magnitude) = (f32::NEG_INFINITY, 0.0_f32);
-        for &(low, high) in &scratch.bounds {
-            best_low = best_low.max(low);
-            magnitude = magnitude.max(high).max(-low);
-        }
-        let threshold = best_low - ROUNDING * magnitude;
-        let able = |(class, bounds): (usize, &(f32, f32))| (bounds.1 >= threshold).then_some(class as u8);
-        scratch.candidates.extend(scratch.bounds.iter().enumerate().filter_map(able));
-    }
-
-    /// One row of logits at the columns of the first resize.
-    #[inline(always)]
-    fn line(&self, class: u8, row: usize, columns: &Range<usize>, out: &mut Vec<f32>) {
-        let (height, width) = self.size;
-        let source = &self.logits[(usize::from(class) * height + row) * width..][..width];
-        interpolate(source, 0, &self.first[1], columns, out);
     }
 }
 
-/// The best class so far of every pixel of a block.
-struct Scores {
-    best: Vec<[f32; BLOCK]>,
-    class: Vec<[i32; BLOCK]>,
-}
-
-impl Default for Scores {
-    fn default() -> Self {
-        Self { best: vec![[0.0; BLOCK]; GROUP], class: vec![[0; BLOCK]; GROUP] }
-    }
-}
-
-impl Scores {
-    fn reset(&mut self, rows: usize) {
-        self.best[..rows].fill([f32::NEG_INFINITY; BLOCK]);
-        self.class[..rows].fill([0; BLOCK]);
-    }
-
-    /// Lets `class` take the pixels where it is greater. Row `i` is `upper` and `lower` mixed by `weights[i]`.
-    #[inline(always)]
-    fn challenge(&mut self, class: u8, upper: &[f32], lower: &[f32], weights: &[f32]) {
-        // Whole blocks, so that the inner loop has a fixed length.
-        let (mut above, mut below) = ([0.0; BLOCK], [0.0; BLOCK]);
-        above[..upper.len()].copy_from_slice(upper);
-        below[..lower.len()].copy_from_slice(lower);
-        for ((best, winner), &weight) in self.best.iter_mut().zip(&mut self.class).zip(weights) {
-            for x in 0..BLOCK {
-                let value = mix(above[x], below[x], weight);
-                let greater = value > best[x];
-                best[x] = if greater { value } else { best[x] };
-                winner[x] = if greater { i32::from(class) } else { winner[x] };
+/// The winning classes of rows of a block: row `i` mixes each candidate's two lines by `weights[i]`.
+#[inline(always)]
+fn challenge(candidates: &[u8], lines: &[[[f32; WIDEST]; 2]], weights: [f32; PAIR]) -> [[i32; WIDEST]; PAIR] {
+    let mut best = [[f32::NEG_INFINITY; WIDEST]; PAIR];
+    let mut winner = [[0; WIDEST]; PAIR];
+    for (&class, [upper, lower]) in candidates.iter().zip(lines) {
+        for row in 0..PAIR {
+            for x in 0..WIDEST {
+                let value = mix(upper[x], lower[x], weights[row]);
+                let is_greater = value > best[row][x];
+                best[row][x] = if is_greater { value } else { best[row][x] };
+                winner[row][x] = if is_greater { i32::from(class) } else { winner[row][x] };
             }
         }
     }
-
-    fn write(&self, row: usize, labels: &mut [u8]) {
-        for (label, &class) in labels.iter_mut().zip(&self.class[row]) {
-            *label = class as u8;
-        }
-    }
+    winner
 }
 
 /// The value between two others: `weight` is the part of the second.
@@ -315,16 +321,23 @@ fn mix(first: f32, second: f32, weight: f32) -> f32 {
     first.mul_add(1.0 - weight, second * weight)
 }
 
-/// `source`, which starts at position `offset`, at the given positions of the axis.
+/// The values of a row, given by their column, at the positions of the axis from `start` on.
 #[inline(always)]
-fn interpolate(source: &[f32], offset: usize, axis: &Axis, columns: &Range<usize>, out: &mut Vec<f32>) {
-    out.resize(columns.len(), 0.0);
-    let taps = axis.first[columns.clone()]
-        .iter()
-        .zip(&axis.second[columns.clone()])
-        .zip(&axis.weight[columns.clone()]);
+fn interpolate(value: impl Fn(usize) -> f32, axis: &Axis, start: usize, out: &mut [f32]) {
+    let end = start + out.len();
+    let weights = &axis.weight[start..end];
+    let (from, to) = (axis.pair(start), axis.pair(end - 1));
+    if from == to {
+        // All positions lie between the same two columns.
+        let (first, second) = (value(from.0), value(from.1));
+        for (out, &weight) in out.iter_mut().zip(weights) {
+            *out = mix(first, second, weight);
+        }
+        return;
+    }
+    let taps = axis.first[start..end].iter().zip(&axis.second[start..end]).zip(weights);
     for (out, ((&first, &second), &weight)) in out.iter_mut().zip(taps) {
-        *out = mix(source[first as usize - offset], source[second as usize - offset], weight);
+        *out = mix(value(first as usize), value(second as usize), weight);
     }
 }
 
