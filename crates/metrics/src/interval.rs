@@ -1,8 +1,9 @@
 //! How far a score could have been off with other images of the same kind.
 
 use rayon::prelude::*;
-use segbench_types::Rng;
+use segbench_types::AbsentClass;
 
+use crate::resample::{Images, draw, percentile};
 use crate::{ClassTotals, ConfusionMatrix};
 
 /// The 95 % interval of mIoU by resampling images.
@@ -19,55 +20,52 @@ use crate::{ClassTotals, ConfusionMatrix};
 /// If the matrices differ in their number of classes.
 pub fn miou_interval(per_image: &[ConfusionMatrix], resamples: usize, seed: u64) -> Option<(f64, f64)> {
     let totals: Vec<ClassTotals> = per_image.iter().map(ClassTotals::of).collect();
-    miou_interval_of_totals(&totals, resamples, seed)
+    miou_interval_of_totals(AbsentClass::Skipped, &totals, resamples, seed)
 }
 
-/// [`miou_interval`] where only the totals of each image are at hand, which is all it needs.
+/// [`miou_interval`] where only the totals of each image are at hand, which is all it needs, under a rule for absent classes.
 ///
 /// # Panics
 /// If the images differ in their number of classes.
-pub fn miou_interval_of_totals(per_image: &[ClassTotals], resamples: usize, seed: u64) -> Option<(f64, f64)> {
-    let classes = per_image.first()?.classes();
-    // Per image, the intersections of all classes and then the unions.
-    let width = 2 * classes;
-    let mut images = Vec::with_capacity(per_image.len() * width);
-    for totals in per_image {
-        assert_eq!(totals.classes(), classes, "all images have the same classes");
-        images.extend_from_slice(&totals.correct);
-        images.extend((0..classes).map(|class| totals.union(class)));
-    }
-    if width == 0 {
-        return None;
-    }
-    let resample = |index: usize| {
-        let mut rng = Rng::new(seed, &[index as u64]);
-        let mut sums = vec![0_u64; width];
-        for _ in 0..per_image.len() {
-            let image = rng.below(per_image.len());
-            for (sum, count) in sums.iter_mut().zip(&images[image * width..(image + 1) * width]) {
-                *sum += count;
-            }
-        }
-        let (intersections, unions) = sums.split_at(classes);
-        let (mut sum, mut present) = (0.0, 0_u32);
-        for (&intersection, &union) in intersections.iter().zip(unions) {
-            if union > 0 {
-                sum += intersection as f64 / union as f64;
-                present += 1;
-            }
-        }
-        (present > 0).then(|| sum / f64::from(present))
+pub fn miou_interval_of_totals(
+    absent: AbsentClass,
+    per_image: &[ClassTotals],
+    resamples: usize,
+    seed: u64,
+) -> Option<(f64, f64)> {
+    let images = Images::new(absent, per_image);
+    let score = |(times, sums): &mut (Vec<f64>, Vec<f64>), resample| {
+        draw(images.len(), seed, resample, times);
+        images.sum(times, sums);
+        images.miou(sums)
     };
-    let mut scores: Vec<f64> = (0..resamples).into_par_iter().filter_map(resample).collect();
+    let scores = (0..resamples).into_par_iter().map_init(Default::default, score);
+    let mut scores: Vec<f64> = scores.flatten().collect();
     scores.sort_by(f64::total_cmp);
     Some((percentile(&scores, 0.025)?, percentile(&scores, 0.975)?))
 }
 
-/// The value below which a share of the sorted values lies, interpolated linearly.
-fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(low + (high - low) * place.fract())
+/// The standard error of mIoU by leaving out one image at a time: a check of the bootstrap that draws nothing at random. `None` with
+/// less than two images.
+///
+/// # Source
+/// Efron and Tibshirani (1993), section 11.2.
+///
+/// # Panics
+/// If the images differ in their number of classes.
+pub fn jackknife_error(absent: AbsentClass, per_image: &[ClassTotals]) -> Option<f64> {
+    let images = Images::new(absent, per_image);
+    let mut all = Vec::new();
+    images.sum(&vec![1.0; images.len()], &mut all);
+    let without = |index| {
+        let left: Vec<f64> = all.iter().zip(images.image(index)).map(|(sum, count)| sum - count).collect();
+        images.miou(&left)
+    };
+    let scores: Vec<f64> = (0..images.len()).filter_map(without).collect();
+    let count = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / count;
+    let squares = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>();
+    (scores.len() > 1).then(|| ((count - 1.0) / count * squares).sqrt())
 }
 
 #[cfg(test)]
@@ -109,11 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_interpolate_between_neighbors() {
-        // numpy.percentile([1, 2, 4, 8], [2.5, 50, 97.5]) = [1.075, 3.0, 7.7]
-        let of = |share| percentile(&[1.0, 2.0, 4.0, 8.0], share).expect("four values");
-        for (share, expected) in [(0.025, 1.075), (0.5, 3.0), (0.975, 7.7)] {
-            assert!((of(share) - expected).abs() < 1e-12, "{share}");
-        }
+    fn jackknife_and_bootstrap_agree_about_a_smooth_score() {
+        let images: Vec<ClassTotals> = (0..200)
+            .map(|index| ClassTotals::of(&image(400 + index * 7 % 53, 100 + index * 13 % 61)))
+            .collect();
+        let jackknife = jackknife_error(AbsentClass::Skipped, &images).expect("images");
+        let (low, high) = miou_interval_of_totals(AbsentClass::Skipped, &images, 4000, 3).expect("images");
+        let bootstrap = (high - low) / (2.0 * 1.96);
+        assert!((bootstrap / jackknife - 1.0).abs() < 0.1, "{bootstrap} {jackknife}");
+        assert_eq!(jackknife_error(AbsentClass::Skipped, &images[..1]), None);
     }
 }

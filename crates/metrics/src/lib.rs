@@ -30,6 +30,9 @@
 //! ```
 
 mod binary;
+mod boundary;
+mod calibration;
+mod compare;
 mod error;
 mod groups;
 mod image_scores;
@@ -38,14 +41,18 @@ mod kernels;
 mod matrix;
 mod objects;
 mod registry;
+mod resample;
 mod scores;
 mod tally;
 
 pub use binary::BinaryCounts;
+pub use boundary::{BOUNDARY_SHARES, BoundaryCell, BoundaryCounts};
+pub use calibration::{Calibration, CalibrationBin};
+pub use compare::{Difference, holm, letters, paired_bootstrap, permutation_test};
 pub use error::Error;
 pub use groups::{CategoryScores, GroupScores};
 pub use image_scores::ImageScores;
-pub use interval::{miou_interval, miou_interval_of_totals};
+pub use interval::{jackknife_error, miou_interval, miou_interval_of_totals};
 pub use matrix::ConfusionMatrix;
 pub use objects::{ObjectCounts, SizeRecall, recall_by_size};
 pub use registry::{METRICS, Metric, Unit};

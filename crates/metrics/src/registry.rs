@@ -90,6 +90,80 @@ pub const METRICS: &[Metric] = &[
         ..metric("mean_dice", "mDice", "mean Dice coefficient")
     },
     Metric {
+        formula: "sum over c of TP / sum over c of (TP + FP + FN)",
+        absent_class: "a class in neither map changes nothing",
+        source: "micro average of the Jaccard index; torchmetrics JaccardIndex `micro`",
+        ..metric("micro_iou", "micro IoU", "intersection over union of all classes' pixels together")
+    },
+    Metric {
+        formula: "(p - e) / (1 - e), p = pixel accuracy, e = sum over c of (TP + FN) * (TP + FP) / N^2",
+        range: (-1.0, 1.0),
+        absent_class: "a class in neither map changes nothing; undefined if one class is all there is",
+        source: "Cohen 1960; PaddleSeg `kappa`",
+        ..metric("kappa", "kappa", "agreement beyond chance")
+    },
+    Metric {
+        formula: "mean over images of the mean over the image's classes of TP / (TP + FP + FN)",
+        absent_class: "a class counts in the images whose ground truth holds it",
+        source: "Wang et al. 2023, https://arxiv.org/abs/2310.19252",
+        ..metric("miou_i", "mIoU-I", "image-wise mean intersection over union")
+    },
+    Metric {
+        formula: "mean over classes of the mean over images that hold the class of TP / (TP + FP + FN)",
+        absent_class: "a class counts in the images whose ground truth holds it",
+        source: "Wang et al. 2023, https://arxiv.org/abs/2310.19252",
+        ..metric("miou_c", "mIoU-C", "class-wise mean over images of intersection over union")
+    },
+    Metric {
+        formula: "mean over the 5 % of images with the lowest mean of TP / (TP + FP + FN) over their classes",
+        absent_class: "a class counts in the images whose ground truth holds it",
+        source: "Wang et al. 2023, https://arxiv.org/abs/2310.19252",
+        ..metric("worst", "worst 5 %", "image-wise mean intersection over union of the worst images")
+    },
+    Metric {
+        formula: "mean over categories of TP / (TP + FP + FN), their classes taken for one",
+        absent_class: "categories in neither map are left out of the mean",
+        source: "Cordts et al. 2016, https://arxiv.org/abs/1604.01685; cityscapesScripts `averageScoreCategories`",
+        ..metric("category_iou", "category IoU", "mean intersection over union of categories")
+    },
+    Metric {
+        formula: "1/K * sum over c of iTP / (iTP + FP + iFN), pixels of an object weighted by mean size / its size",
+        absent_class: SKIPPED,
+        source: "Cordts et al. 2016, https://arxiv.org/abs/1604.01685; cityscapesScripts `averageScoreInstClasses`",
+        ..metric("iiou", "iIoU", "instance-weighted intersection over union")
+    },
+    Metric {
+        formula: "as iIoU, with a category's classes taken for one",
+        absent_class: "categories with classes that have no objects are left out of the mean",
+        source: "cityscapesScripts `averageScoreInstCategories`",
+        ..metric("category_iiou", "category iIoU", "instance-weighted intersection over union of categories")
+    },
+    Metric {
+        formula: "1/K * sum over c of |G & P| / |G or P|, G and P the bands along the class's outlines, 2 % of the diagonal wide",
+        absent_class: "classes without an outline in either map are left out of the mean",
+        source: "Cheng et al. 2021, https://arxiv.org/abs/2103.16562; boundary-iou-api",
+        ..metric("boundary_iou", "Boundary IoU", "mean intersection over union along outlines")
+    },
+    Metric {
+        formula: "1/K * sum over c of 2 P R / (P + R), P and R the shares of both outlines with the other within reach",
+        absent_class: "classes without an outline in either map are left out of the mean",
+        source: "Csurka et al. 2013; Perazzi et al. 2016 (DAVIS `F`)",
+        ..metric("boundary_f", "BF", "mean boundary F-score")
+    },
+    Metric {
+        formula: "sum over 15 bins of pixels / N * |mean confidence - accuracy|",
+        higher_is_better: false,
+        absent_class: "a class without pixels changes nothing",
+        source: "Guo et al. 2017, https://arxiv.org/abs/1706.04599; torchmetrics MulticlassCalibrationError",
+        ..metric("ece", "ECE", "expected calibration error")
+    },
+    Metric {
+        formula: "found pixels / pixels of the objects below 32^2, below 96^2, and of at least 96^2 pixels",
+        absent_class: "undefined without an object of the size",
+        source: "size ranges of the COCO detection evaluation",
+        ..metric("recall_by_size", "recall S/M/L", "recall of small, medium and large objects")
+    },
+    Metric {
         formula: "TP / (TP + FP + FN)",
         absent_class: NEITHER,
         source: "Jaccard 1912; mmsegmentation IoUMetric `IoU`",
@@ -112,6 +186,24 @@ pub const METRICS: &[Metric] = &[
         absent_class: NEITHER,
         source: "Dice 1945; the F1 score of van Rijsbergen 1979; mmsegmentation IoUMetric `Dice`",
         ..metric("dice", "Dice", "Dice coefficient of one class, which is its F1 score")
+    },
+    Metric {
+        formula: "(TP + TN) / (TP + FP + TN + FN)",
+        absent_class: "undefined without a labelled pixel",
+        source: "one class against the rest; with two classes it is the pixel accuracy",
+        ..metric("accuracy", "accuracy", "binary accuracy of one class")
+    },
+    Metric {
+        formula: "2 precision * recall / (precision + recall)",
+        absent_class: NEITHER,
+        source: "van Rijsbergen 1979; equal to Dice",
+        ..metric("f1", "F1", "binary F1 score of one class")
+    },
+    Metric {
+        formula: "(2 TP + 1) / (2 TP + FP + FN + 1)",
+        absent_class: "1 if the class is neither in the ground truth nor predicted",
+        source: "the smoothed coefficient that Dice losses use; Milletari et al. 2016",
+        ..metric("smoothed_dice", "smoothed Dice", "binary Dice coefficient with 1 added above and below")
     },
 ];
 
