@@ -18,17 +18,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 use segbench_types::LabelMap;
 
-use crate::kernels::{self, Work};
+use crate::kernels::{self, LANES, Lines, ROWS, Simd, Work};
 use crate::logit_rows::LogitRows;
 
-/// Columns of a block at most: one full vector register.
-const WIDEST: usize = 16;
 /// A block of this many columns takes no further source column in, because wider blocks seldom have a single winner.
 const WIDE: usize = 8;
 /// Output rows that share one search for candidates, at most.
 const GROUP: usize = 16;
-/// Output rows that are compared at once, so that one row need not wait for the other.
-const PAIR: usize = 2;
 /// Output rows that one thread computes before it takes the next ones.
 const BAND: usize = 64;
 
@@ -135,7 +131,7 @@ fn blocks(first: &Axis, second: Option<&Axis>, width: usize) -> Vec<Block> {
     while start < width {
         let mut end = start + 1;
         let is_same = |end: usize| last.pair(end) == last.pair(end - 1);
-        while end < width && end - start < WIDEST && (is_same(end) || end - start < WIDE) {
+        while end < width && end - start < LANES && (is_same(end) || end - start < WIDE) {
             end += 1;
         }
         let reach = last.reach(start, end - 1);
@@ -151,7 +147,7 @@ struct Scratch {
     logits: LogitRows,
     candidates: Vec<u8>,
     /// Per candidate, the block's columns in the source row above and in the one below.
-    lines: Vec<[[f32; WIDEST]; 2]>,
+    lines: Vec<Lines>,
     middle: [Vec<f32>; 2],
 }
 
@@ -176,8 +172,8 @@ struct Band<'a> {
 
 impl Work for Band<'_> {
     #[inline(always)]
-    fn run(self) {
-        self.upsampling.band(self.first_row, self.width, self.rows, self.scratch);
+    fn run(self, simd: impl Simd) {
+        self.upsampling.band(simd, self.first_row, self.width, self.rows, self.scratch);
     }
 }
 
@@ -196,7 +192,7 @@ impl Upsampling<'_> {
     }
 
     #[inline(always)]
-    fn band(&self, first_row: usize, width: usize, rows: &mut [u8], scratch: &mut Scratch) {
+    fn band(&self, simd: impl Simd, first_row: usize, width: usize, rows: &mut [u8], scratch: &mut Scratch) {
         let [vertical, _] = self.last();
         let end = first_row + rows.len() / width;
         scratch.logits.load(self.logits, self.classes, self.size, self.rows(first_row, end - 1), self.prune);
@@ -207,20 +203,20 @@ impl Upsampling<'_> {
                 bottom += 1;
             }
             let group = &mut rows[(top - first_row) * width..(bottom - first_row) * width];
-            self.group(top, width, group, scratch);
+            self.group(simd, top, width, group, scratch);
             top = bottom;
         }
     }
 
     /// Rows that share their two source rows.
     #[inline(always)]
-    fn group(&self, top: usize, width: usize, group: &mut [u8], scratch: &mut Scratch) {
+    fn group(&self, simd: impl Simd, top: usize, width: usize, group: &mut [u8], scratch: &mut Scratch) {
         let reach = self.rows(top, top);
         let mut index = 0;
         while let Some(block) = self.blocks.get(index) {
             index += 1;
             let Some(winner) = scratch.logits.winner(reach, block.reach) else {
-                self.block(top, reach, block, width, group, scratch);
+                self.block(simd, top, reach, block, width, group, scratch);
                 continue;
             };
             // As many blocks as have the same winner are filled together.
@@ -239,6 +235,7 @@ impl Upsampling<'_> {
     #[inline(always)]
     fn block(
         &self,
+        simd: impl Simd,
         top: usize,
         reach: (usize, usize),
         block: &Block,
@@ -252,7 +249,7 @@ impl Upsampling<'_> {
         let pair = self.last()[0].pair(top);
         let columns = &block.columns;
         for &class in candidates.iter() {
-            let mut line = [[0.0; WIDEST]; 2];
+            let mut line = [[0.0; LANES]; 2];
             for (row, line) in [pair.0, pair.1].into_iter().zip(&mut line) {
                 match &self.second {
                     None => {
@@ -285,9 +282,9 @@ impl Upsampling<'_> {
         let count = group.len() / width;
         let weights = &self.last()[0].weight[top..top + count];
         let mut rows = group.chunks_exact_mut(width).map(|row| &mut row[columns.clone()]);
-        for weights in weights.chunks(PAIR) {
-            let both = std::array::from_fn(|row| weights[row.min(weights.len() - 1)]);
-            let winners = challenge(candidates, lines, both);
+        for weights in weights.chunks(ROWS) {
+            let mixed = std::array::from_fn(|row| weights[row.min(weights.len() - 1)]);
+            let winners = simd.challenge(candidates, lines, mixed);
             for (winners, row) in winners.iter().take(weights.len()).zip(&mut rows) {
                 for (label, &class) in row.iter_mut().zip(winners) {
                     *label = class as u8;
@@ -295,24 +292,6 @@ impl Upsampling<'_> {
             }
         }
     }
-}
-
-/// The winning classes of rows of a block: row `i` mixes each candidate's two lines by `weights[i]`.
-#[inline(always)]
-fn challenge(candidates: &[u8], lines: &[[[f32; WIDEST]; 2]], weights: [f32; PAIR]) -> [[i32; WIDEST]; PAIR] {
-    let mut best = [[f32::NEG_INFINITY; WIDEST]; PAIR];
-    let mut winner = [[0; WIDEST]; PAIR];
-    for (&class, [upper, lower]) in candidates.iter().zip(lines) {
-        for row in 0..PAIR {
-            for x in 0..WIDEST {
-                let value = mix(upper[x], lower[x], weights[row]);
-                let is_greater = value > best[row][x];
-                best[row][x] = if is_greater { value } else { best[row][x] };
-                winner[row][x] = if is_greater { i32::from(class) } else { winner[row][x] };
-            }
-        }
-    }
-    winner
 }
 
 /// The value between two others: `weight` is the part of the second.
