@@ -5,36 +5,100 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use segbench_datasets::{PreparedDataset, label_png};
-use segbench_metrics::ConfusionMatrix;
-use segbench_tables::CountRow;
-use segbench_types::{IGNORE, ImageRecord, Task};
+use segbench_metrics::{BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ConfusionMatrix, ObjectCounts};
+use segbench_tables::{BoundaryRow, CountRow, ImageRow, ObjectRow};
+use segbench_types::{IGNORE, ImageRecord, LabelMap, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Predictor, gallery};
 
-/// Non-zero counts of one image: ground truth, predicted, pixels; 255 means "no class".
-type Cells = Vec<(u8, u8, u64)>;
+/// What was counted in one image; everything is an integer, and every score is made of these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageCounts {
+    /// Its id.
+    pub id: String,
+    /// Width and height of its label map.
+    pub size: (u32, u32),
+    /// Pixels whose label is to be ignored.
+    pub ignored: u64,
+    /// SHA-256 of the predicted label map's file.
+    pub prediction_sha256: String,
+    /// Non-zero cells of its confusion matrix: ground truth, predicted, pixels; 255 means "no class".
+    pub cells: Vec<(u8, u8, u64)>,
+    /// Counts along the outlines of classes.
+    pub boundary: BoundaryCounts,
+    /// What was predicted on its objects; `None` for a data set without instance maps.
+    pub objects: Option<Vec<ObjectCounts>>,
+}
 
 /// The counts of some images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
-    /// Per image: its id and its counts.
-    pub images: Vec<(String, Cells)>,
-    /// Pixels whose label is to be ignored.
-    pub ignored: u64,
+    /// One entry per image.
+    pub images: Vec<ImageCounts>,
     /// How long it took.
     pub seconds: f64,
 }
 
-impl Shard {
-    /// The counts as rows of `counts.parquet`.
-    pub(crate) fn count_rows(&self) -> impl Iterator<Item = CountRow> + '_ {
-        self.images.iter().flat_map(|(id, cells)| {
-            cells.iter().map(|&(ground_truth, predicted, count)| CountRow {
-                image_id: id.clone(),
-                ground_truth,
-                predicted,
+/// Writes the counts of all images of a run as tables.
+pub(crate) fn write_counts(dir: &Path, shards: &[Shard]) -> Result<(), Error> {
+    let images = || shards.iter().flat_map(|shard| &shard.images);
+    let counts: Vec<CountRow> = images().flat_map(ImageCounts::count_rows).collect();
+    segbench_tables::write_counts(&dir.join("counts.parquet"), &counts)?;
+    let rows: Vec<ImageRow> = images().map(ImageCounts::image_row).collect();
+    segbench_tables::write_images(&dir.join("images.parquet"), &rows)?;
+    let boundary: Vec<BoundaryRow> = images().flat_map(ImageCounts::boundary_rows).collect();
+    segbench_tables::write_boundary(&dir.join("boundary.parquet"), &boundary)?;
+    if images().all(|image| image.objects.is_some()) {
+        let objects: Vec<ObjectRow> = images().flat_map(ImageCounts::object_rows).collect();
+        segbench_tables::write_objects(&dir.join("objects.parquet"), &objects)?;
+    }
+    Ok(())
+}
+
+impl ImageCounts {
+    fn count_rows(&self) -> impl Iterator<Item = CountRow> + '_ {
+        self.cells.iter().map(|&(ground_truth, predicted, count)| CountRow {
+            image_id: self.id.clone(),
+            ground_truth,
+            predicted,
+            count,
+        })
+    }
+
+    fn image_row(&self) -> ImageRow {
+        ImageRow {
+            image_id: self.id.clone(),
+            width: self.size.0,
+            height: self.size.1,
+            ignored_pixels: self.ignored,
+            prediction_sha256: self.prediction_sha256.clone(),
+        }
+    }
+
+    fn boundary_rows(&self) -> impl Iterator<Item = BoundaryRow> + '_ {
+        (0..BOUNDARY_SHARES.len()).flat_map(move |level| {
+            let cells = self.boundary.level(level).iter().enumerate();
+            cells.filter(|(_, cell)| **cell != BoundaryCell::default()).map(move |(class, cell)| {
+                BoundaryRow {
+                    image_id: self.id.clone(),
+                    level: level as u8,
+                    class: class as u8,
+                    counts: cell.to_array(),
+                }
+            })
+        })
+    }
+
+    fn object_rows(&self) -> impl Iterator<Item = ObjectRow> + '_ {
+        self.objects.iter().flatten().flat_map(move |object| {
+            object.predicted.iter().map(move |&(predicted, count)| ObjectRow {
+                image_id: self.id.clone(),
+                instance: object.instance.into(),
+                class: object.class,
+                predicted: predicted.unwrap_or(IGNORE),
                 count,
             })
         })
@@ -86,19 +150,18 @@ pub(crate) fn evaluate(
     let start = Instant::now();
     let catalog = &dataset.info.catalog;
     let examples: Vec<usize> = gallery::chosen(images.len()).collect();
-    let mut shard = Shard { images: Vec::new(), ignored: 0, seconds: 0.0 };
+    let mut shard = Shard { images: Vec::new(), seconds: 0.0 };
     for index in range {
         let record = images[index];
         let image = dataset.image(record)?;
         let truth = dataset.labels(record)?;
         let predicted = predictor.label_map(&image)?;
-        let mut confusion = ConfusionMatrix::new(catalog.len());
-        confusion.count(truth.as_slice(), predicted.as_slice())?;
-        let cells =
-            confusion.cells().map(|(truth, predicted, count)| (truth, predicted.unwrap_or(IGNORE), count));
-        shard.images.push((record.id.clone(), cells.collect()));
-        shard.ignored += confusion.ignored();
-        label_png::write(&prediction(run_dir, &record.id), &predicted, catalog)?;
+        let file = label_png::encode(&predicted, catalog);
+        shard.images.push(ImageCounts {
+            prediction_sha256: segbench_storage::sha256_bytes(&file),
+            ..count(dataset, record, &truth, &predicted)?
+        });
+        segbench_storage::write(&prediction(run_dir, &record.id), &file)?;
         if examples.contains(&index) {
             gallery::write(&run_dir.join("examples"), &record.id, &image, &truth, &predicted, catalog)?;
         }
@@ -106,4 +169,33 @@ pub(crate) fn evaluate(
     }
     shard.seconds = start.elapsed().as_secs_f64();
     Ok(shard)
+}
+
+/// Counts everything that scores are made of.
+fn count(
+    dataset: &PreparedDataset,
+    record: &ImageRecord,
+    truth: &LabelMap,
+    predicted: &LabelMap,
+) -> Result<ImageCounts, Error> {
+    let catalog = &dataset.info.catalog;
+    let mut confusion = ConfusionMatrix::new(catalog.len());
+    confusion.count(truth.as_slice(), predicted.as_slice())?;
+    let mut boundary = BoundaryCounts::new(catalog.len());
+    boundary.count(truth, predicted)?;
+    let class_of = |instance| catalog.class_of_instance(instance);
+    let objects = dataset
+        .instances(record)?
+        .map(|instances| ObjectCounts::count(&instances, predicted.as_slice(), catalog.len(), class_of))
+        .transpose()?;
+    let cells = confusion.cells().map(|(truth, label, count)| (truth, label.unwrap_or(IGNORE), count));
+    Ok(ImageCounts {
+        id: record.id.clone(),
+        size: (truth.width(), truth.height()),
+        ignored: confusion.ignored(),
+        prediction_sha256: String::new(),
+        cells: cells.collect(),
+        boundary,
+        objects,
+    })
 }

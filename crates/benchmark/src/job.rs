@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use segbench_datasets::PreparedDataset;
 use segbench_models::{InputSpec, zoo};
-use segbench_tables::{CountRow, LatencyRow};
+use segbench_tables::LatencyRow;
 use segbench_transforms::Normalization;
 use segbench_types::{Accuracy, Protocol, RunRecord, Speed, SpeedPoint, Task, Timing};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,9 @@ use crate::machine::environment;
 use crate::{Error, Predictor, WeightsSource, speed};
 
 /// Raised by hand whenever the results of a run change.
-const VERSION: u32 = 1;
-const RECORD_SCHEMA: u32 = 1;
+const VERSION: u32 = 2;
+/// Raised by hand whenever the tables or the record of a run change; `docs/files.md` says how.
+const RECORD_SCHEMA: u32 = 2;
 /// Images per task: enough to be worth loading a network for, few enough to lose little when one is killed.
 const SHARD: usize = 32;
 
@@ -227,7 +228,7 @@ impl Job {
     pub fn holds(&self, result: &TaskResult) -> bool {
         match result {
             TaskResult::Accuracy(shard) => {
-                shard.images.iter().all(|(id, _)| accuracy::prediction(&self.run_dir(), id).is_file())
+                shard.images.iter().all(|image| accuracy::prediction(&self.run_dir(), &image.id).is_file())
             }
             TaskResult::Speed { .. } => true,
         }
@@ -293,12 +294,15 @@ impl Job {
         let accuracy = if self.accuracy {
             let (labelled, available) = accuracy::selection(dataset, &self.split, self.limit)?;
             timing.accuracy_seconds = shards.iter().map(|shard| shard.seconds).sum();
-            let counts: Vec<CountRow> = shards.iter().flat_map(Shard::count_rows).collect();
-            segbench_tables::write_counts(&dir.join("counts.parquet"), &counts)?;
+            accuracy::write_counts(&dir, &shards)?;
             Some(Accuracy {
                 images: labelled.len() as u64,
                 available: available as u64,
-                ignored_pixels: shards.iter().map(|shard| shard.ignored).sum(),
+                ignored_pixels: shards
+                    .iter()
+                    .flat_map(|shard| &shard.images)
+                    .map(|image| image.ignored)
+                    .sum(),
                 examples: crate::gallery::chosen(labelled.len())
                     .map(|index| labelled[index].id.clone())
                     .collect(),

@@ -164,6 +164,41 @@ impl BoundaryCounts {
 }
 
 impl BoundaryCell {
+    /// All counts, in the order of the fields.
+    pub fn to_array(self) -> [u64; 7] {
+        [
+            self.intersection,
+            self.ground_truth,
+            self.predicted,
+            self.truth_outline,
+            self.truth_matched,
+            self.predicted_outline,
+            self.predicted_matched,
+        ]
+    }
+
+    /// The counts in the order of the fields.
+    pub fn from_array(counts: [u64; 7]) -> Self {
+        let [
+            intersection,
+            ground_truth,
+            predicted,
+            truth_outline,
+            truth_matched,
+            predicted_outline,
+            predicted_matched,
+        ] = counts;
+        Self {
+            intersection,
+            ground_truth,
+            predicted,
+            truth_outline,
+            truth_matched,
+            predicted_outline,
+            predicted_matched,
+        }
+    }
+
     /// Boundary IoU; undefined if neither map has a band of the class.
     pub fn iou(&self) -> Option<f64> {
         ratio(self.intersection, self.ground_truth + self.predicted - self.intersection)
