@@ -3,10 +3,19 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use segbench_metrics::{holm, letters, permutation_test};
 use segbench_tables::LeaderboardRow;
 
-use crate::run::Run;
+use crate::published;
+use crate::run::{FEWEST_IMAGES, Run, SEED};
 use crate::text::counted;
+
+/// Permutations of a test between two runs.
+const PERMUTATIONS: usize = 1000;
+/// Probability of one or more false differences among all pairs of a group.
+const LEVEL: f64 = 0.05;
+/// Runs of a group of which all pairs are tested.
+const MOST_TESTED: usize = 64;
 
 /// Distance from the published mIoU, in points, within which it counts as reproduced: image decoders and the order of
 /// floating-point sums move a score by a few hundredths.
@@ -48,9 +57,35 @@ pub(crate) fn rank<'a>(runs: &'a [Run], notes: &mut Vec<String>) -> Vec<Group<'a
                     &b.row.run_id,
                 ))
             });
+            set_letters(&mut entries);
             Group { entries }
         })
         .collect()
+}
+
+/// Gives the ranked rows, which come first and in order, the letters of runs that a paired permutation test over images cannot tell
+/// apart, corrected for the number of pairs.
+fn set_letters(entries: &mut [Entry]) {
+    let ranked = entries.iter().take_while(|entry| entry.row.rank.is_some()).take(MOST_TESTED).count();
+    let tested: Vec<_> = entries[..ranked].iter().filter_map(|entry| entry.run.result.as_ref()).collect();
+    if tested.len() < ranked || ranked < 2 || tested.iter().any(|run| run.per_image.len() < FEWEST_IMAGES) {
+        return;
+    }
+    let absent = entries[0].run.record.protocol.scoring.absent_class;
+    let pairs: Vec<(usize, usize)> =
+        (0..ranked).flat_map(|first| (first + 1..ranked).map(move |second| (first, second))).collect();
+    let test = |&(first, second): &(usize, usize)| {
+        let [first, second] = [first, second].map(|index| tested[index].per_image.as_slice());
+        permutation_test(absent, first, second, PERMUTATIONS, SEED).unwrap_or(1.0)
+    };
+    let corrected = holm(&pairs.iter().map(test).collect::<Vec<_>>());
+    let differ = |first: usize, second: usize| {
+        let place = pairs.iter().position(|&pair| pair == (first, second));
+        place.is_some_and(|place| corrected[place] < LEVEL)
+    };
+    for (entry, letters) in entries.iter_mut().zip(letters(ranked, differ)) {
+        entry.row.group = Some(letters);
+    }
 }
 
 impl Group<'_> {
@@ -144,7 +179,8 @@ fn row(run: &Run) -> LeaderboardRow {
     let training = record.training.as_ref();
     let point = record.speed.as_ref().and_then(|speed| speed.points.first());
     let miou = run.miou();
-    let delta = miou.zip(record.published_miou).map(|(miou, published)| miou - published);
+    let published = record.published_miou.or_else(|| published::miou(record));
+    let delta = miou.zip(published).map(|(miou, published)| miou - published);
     LeaderboardRow {
         rank: None,
         model: record.model.clone(),
@@ -167,7 +203,7 @@ fn row(run: &Run) -> LeaderboardRow {
         mean_precision: percent(scores.and_then(|scores| scores.mean_precision)),
         mean_dice: percent(scores.and_then(|scores| scores.mean_dice)),
         fw_iou: percent(scores.and_then(|scores| scores.fw_iou)),
-        boundary_iou: None,
+        boundary_iou: percent(run.result.as_ref().and_then(|result| result.boundary_iou)),
         parameters: Some(record.parameters),
         gmacs: point.map(|point| point.gmacs),
         device: record.device.clone(),
@@ -182,7 +218,7 @@ fn row(run: &Run) -> LeaderboardRow {
         images_per_second: point.and_then(|point| point.images_per_second),
         peak_memory_mib: point.and_then(|point| point.peak_memory_mib),
         validity: record.speed.as_ref().map(|speed| speed.validity.clone()),
-        published_miou: record.published_miou,
+        published_miou: published,
         delta,
         verdict: delta.map(|delta| verdict(delta, run.is_partial()).to_owned()),
         run_id: record.run_id.clone(),
@@ -193,9 +229,8 @@ fn row(run: &Run) -> LeaderboardRow {
 fn verdict(delta: f64, is_partial: bool) -> &'static str {
     match delta {
         _ if is_partial => "partial",
-        _ if delta.abs() <= REPRODUCED_WITHIN => "reproduced",
-        _ if delta < 0.0 => "below",
-        _ => "above",
+        _ if delta.abs() <= REPRODUCED_WITHIN => "match",
+        _ => "mismatch",
     }
 }
 
@@ -212,6 +247,6 @@ mod tests {
     fn a_verdict_is_only_given_on_the_whole_split() {
         let verdicts = [(0.02, false), (-0.4, false), (0.4, false), (0.02, true)]
             .map(|(delta, part)| verdict(delta, part));
-        assert_eq!(verdicts, ["reproduced", "below", "above", "partial"]);
+        assert_eq!(verdicts, ["match", "mismatch", "mismatch", "partial"]);
     }
 }

@@ -14,6 +14,7 @@ mod html;
 mod latex;
 mod leaderboard;
 mod markdown;
+mod published;
 mod run;
 mod summary;
 mod text;

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use segbench_metrics::{ClassTotals, ConfusionMatrix, Scores, miou_interval_of_totals};
+use segbench_metrics::{
+    BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ClassTotals, ConfusionMatrix, Scores,
+    miou_interval_of_totals,
+};
 use segbench_storage::{Sha256, TEMPORARY_MARK};
-use segbench_tables::{CountRow, LatencyRow, read_counts, read_latency};
-use segbench_types::{IGNORE, RunRecord};
+use segbench_tables::{CountRow, LatencyRow, read_boundary, read_counts, read_latency};
+use segbench_types::{IGNORE, RunRecord, ScoringRule};
 
 use crate::Error;
 
 /// Resamples of a confidence interval. More would move its ends by a few hundredths of a point.
 const RESAMPLES: usize = 1000;
 /// Seed of the resampling, fixed so that the same counts give the same interval.
-const SEED: u64 = 0;
+pub(crate) const SEED: u64 = 0;
 /// Images that an interval needs. Of three, a resample in 27 is the same image three times, more than the 2.5 % beyond an end of
 /// the interval, so its ends would be scores of single images.
-const FEWEST_IMAGES: usize = 4;
+pub(crate) const FEWEST_IMAGES: usize = 4;
 
 /// One run with everything that follows from its counts.
 #[derive(Debug)]
@@ -40,6 +43,10 @@ pub(crate) struct Evaluation {
     pub(crate) scores: Scores,
     /// 95 % interval of the mIoU, as fractions.
     pub(crate) interval: Option<(f64, f64)>,
+    /// The totals of every image, sorted by its id.
+    pub(crate) per_image: Vec<ClassTotals>,
+    /// Mean Boundary IoU as a fraction, where the run counted boundaries.
+    pub(crate) boundary_iou: Option<f64>,
     /// A hash over the images' names and how often each label occurs in them; runs compare only where it is the same.
     pub(crate) evaluated: String,
 }
@@ -88,7 +95,9 @@ impl Run {
         let result = match &record.accuracy {
             Some(accuracy) => {
                 let rows = read_counts(&folder.join("counts.parquet")).map_err(|err| chain(&err))?;
-                Some(Evaluation::of(&rows, record.dataset.catalog.len(), accuracy.images)?)
+                let classes = record.dataset.catalog.len();
+                let evaluation = Evaluation::of(&rows, &record.protocol.scoring, classes, accuracy.images)?;
+                Some(Evaluation { boundary_iou: boundary_iou(folder, classes)?, ..evaluation })
             }
             None => None,
         };
@@ -117,7 +126,7 @@ impl Run {
 }
 
 impl Evaluation {
-    fn of(rows: &[CountRow], classes: usize, images: u64) -> Result<Self, String> {
+    fn of(rows: &[CountRow], rule: &ScoringRule, classes: usize, images: u64) -> Result<Self, String> {
         if !(1..=usize::from(IGNORE)).contains(&classes) {
             return Err(format!("record.json has {classes} classes, expected 1 to {IGNORE}"));
         }
@@ -139,16 +148,36 @@ impl Evaluation {
                     .map_err(|err| format!("counts.parquet does not fit at `{image}`: {}", chain(&err)))?;
             }
             confusion.merge(&matrix).map_err(|err| chain(&err))?;
-            totals.push(ClassTotals::of(&matrix));
+            totals.push(ClassTotals::by(rule.no_class, &matrix));
         }
         let mut evaluated = Sha256::default();
         for ((image, label), pixels) in &labels {
             evaluated.update(format!("{image}\n{label} {pixels}\n").as_bytes());
         }
-        let interval =
-            miou_interval_of_totals(&totals, RESAMPLES, SEED).filter(|_| totals.len() >= FEWEST_IMAGES);
-        Ok(Self { scores: Scores::of(&confusion), confusion, interval, evaluated: evaluated.hex() })
+        let interval = miou_interval_of_totals(rule.absent_class, &totals, RESAMPLES, SEED)
+            .filter(|_| totals.len() >= FEWEST_IMAGES);
+        Ok(Self {
+            scores: Scores::by(rule, &confusion),
+            confusion,
+            interval,
+            per_image: totals,
+            boundary_iou: None,
+            evaluated: evaluated.hex(),
+        })
     }
+}
+
+/// The mean Boundary IoU of a run; runs of earlier versions have not counted boundaries.
+fn boundary_iou(folder: &Path, classes: usize) -> Result<Option<f64>, String> {
+    let path = folder.join("boundary.parquet");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut counts = BoundaryCounts::new(classes);
+    for row in read_boundary(&path).map_err(|err| chain(&err))? {
+        counts.add(row.level.into(), row.class.into(), &BoundaryCell::from_array(row.counts));
+    }
+    Ok(counts.mean_iou(BOUNDARY_SHARES.len() - 1))
 }
 
 /// An error with all its causes in one line.
