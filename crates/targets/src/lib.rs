@@ -2,6 +2,7 @@
 //!
 //! [`Frequencies`] are a query over the manifest, which holds the pixels of every class in every image; no label map is opened again.
 //! A [`Scheme`] is a formula from frequencies to one weight per class, and says so in words with [`Scheme::formula`].
+//! [`ClassDistances`] are exact Euclidean distances to the border of each class, for the losses that look at borders.
 //!
 //! # Examples
 //! ```
@@ -20,11 +21,13 @@
 //! # Ok::<(), segbench_targets::Error>(())
 //! ```
 
+mod distance;
 mod error;
 mod frequencies;
 mod scheme;
 mod table;
 
+pub use distance::{ClassDistances, DistanceMap, Grid, to_nearest};
 pub use error::Error;
 pub use frequencies::Frequencies;
 pub use scheme::{EFFECTIVE_NUMBER_BETA, Scheme};
