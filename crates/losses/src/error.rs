@@ -5,7 +5,7 @@ use segbench_types::{ErrorKind, Explain};
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Logits, labels and class weights that do not belong together.
+/// Logits, labels, class weights and options that do not belong together.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -43,6 +43,43 @@ pub enum Error {
         /// Its weight.
         weight: f32,
     },
+    /// No loss has this name.
+    #[error("unknown loss `{name}`, expected one of {known}")]
+    UnknownLoss {
+        /// What was asked for.
+        name: String,
+        /// All names.
+        known: String,
+        /// The name that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// An option that a loss does not have, or that makes no sense.
+    #[error("loss `{loss}`: {problem}")]
+    Option {
+        /// The loss.
+        loss: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A weight of a loss that is negative or not finite, or 0 for a whole training.
+    #[error(
+        "the weight of the loss `{loss}` is {weight}, expected a positive number, or `from` and `to` of at least 0"
+    )]
+    Weight {
+        /// The loss.
+        loss: String,
+        /// Its weight.
+        weight: String,
+    },
+    /// A recipe without a loss.
+    #[error("there is no loss")]
+    NoLoss,
+    /// A loss that needs class weights and a target that has none.
+    #[error("the loss `{loss}` needs class weights")]
+    NoClassWeights {
+        /// The loss.
+        loss: &'static str,
+    },
     /// candle could not do what it was asked.
     #[error("{0}")]
     Candle(#[from] candle_core::Error),
@@ -52,6 +89,11 @@ impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Label { .. } | Self::ClassWeight { .. } => ErrorKind::InvalidData,
+            Self::UnknownLoss { .. }
+            | Self::Option { .. }
+            | Self::Weight { .. }
+            | Self::NoLoss
+            | Self::NoClassWeights { .. } => ErrorKind::Usage,
             Self::Size { .. } | Self::Candle(_) => ErrorKind::Bug,
         }
     }
@@ -62,7 +104,18 @@ impl Explain for Error {
                 Some("the data set has more classes than the network: train a network with as many classes as its catalog lists".into())
             }
             Self::ClassWeight { .. } => Some("compute the weights again with `segbench class-weights DATASET`".into()),
-            Self::Size { .. } | Self::Candle(_) => None,
+            Self::UnknownLoss { suggestion, .. } => Some(match suggestion {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "`segbench list losses` shows all losses with their formulas".into(),
+            }),
+            Self::Option { loss, .. } => {
+                Some(format!("`segbench list losses {loss} --json` shows the options with their defaults"))
+            }
+            Self::NoLoss => Some("leave `loss` out for cross-entropy".into()),
+            Self::NoClassWeights { .. } => {
+                Some("name a scheme: `--class-weights enet`, or `class_weights: enet` in pipeline.yaml".into())
+            }
+            Self::Weight { .. } | Self::Size { .. } | Self::Candle(_) => None,
         }
     }
 }

@@ -1,18 +1,21 @@
-//! What a network should have said: the one place that knows which pixels count.
+//! What a network should have said.
 
 use std::sync::Arc;
 
+use segbench_targets::Grid;
 use segbench_types::{IGNORE, LabelMap};
 
 use crate::{Error, Result};
 
-/// The labels of a batch, `(B, H, W)` in row-major order; [`IGNORE`] marks pixels that do not count. Clones share the labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The labels of a batch, `(B, H, W)` or `(B, D, H, W)` in row-major order; [`IGNORE`] marks pixels that do not count. Clones share
+/// the labels.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     labels: Arc<[u8]>,
     batch: usize,
-    height: usize,
-    width: usize,
+    grid: Grid,
+    is_volume: bool,
+    class_weights: Option<Arc<[f32]>>,
 }
 
 impl Target {
@@ -21,11 +24,24 @@ impl Target {
     /// # Errors
     /// [`Error::Size`] unless there are `batch * height * width` labels.
     pub fn new(labels: Vec<u8>, batch: usize, height: usize, width: usize) -> Result<Self> {
-        if labels.len() != batch * height * width {
-            let (got, expected) = (vec![labels.len()], vec![batch, height, width]);
+        Self::of_grid(labels, batch, Grid::plane(height, width), false)
+    }
+
+    /// Wraps the labels of `batch` volumes, whose voxels lie as `grid` says.
+    ///
+    /// # Errors
+    /// [`Error::Size`] unless there are as many labels as voxels.
+    pub fn volumes(labels: Vec<u8>, batch: usize, grid: Grid) -> Result<Self> {
+        Self::of_grid(labels, batch, grid, true)
+    }
+
+    fn of_grid(labels: Vec<u8>, batch: usize, grid: Grid, is_volume: bool) -> Result<Self> {
+        let target = Self { labels: labels.into(), batch, grid, is_volume, class_weights: None };
+        if target.labels.len() != batch * grid.len() {
+            let (got, expected) = (vec![target.labels.len()], target.dims());
             return Err(Error::Size { what: "the list of labels", got, expected });
         }
-        Ok(Self { labels: labels.into(), batch, height, width })
+        Ok(target)
     }
 
     /// Stacks label maps of one size.
@@ -46,6 +62,11 @@ impl Target {
         Self::new(labels, maps.len(), height, width)
     }
 
+    /// The same labels with a weight for each class, for the losses that take weights.
+    pub fn with_class_weights(self, weights: &[f32]) -> Self {
+        Self { class_weights: Some(weights.into()), ..self }
+    }
+
     /// All labels, image after image and row after row.
     pub fn labels(&self) -> &[u8] {
         &self.labels
@@ -58,12 +79,28 @@ impl Target {
 
     /// Height of every image in pixels.
     pub fn height(&self) -> usize {
-        self.height
+        self.grid.size()[1]
     }
 
     /// Width of every image in pixels.
     pub fn width(&self) -> usize {
-        self.width
+        self.grid.size()[2]
+    }
+
+    /// How the pixels of an image lie.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The weight of each class, where they were given.
+    pub fn class_weights(&self) -> Option<&[f32]> {
+        self.class_weights.as_deref()
+    }
+
+    /// The shape of the labels.
+    pub fn dims(&self) -> Vec<usize> {
+        let size = if self.is_volume { &self.grid.size()[..] } else { &self.grid.size()[1..] };
+        [&[self.batch], size].concat()
     }
 
     /// Checks that every label is a class or [`IGNORE`].
@@ -76,9 +113,9 @@ impl Target {
             None => Ok(()),
             Some(at) => Err(Error::Label {
                 label: self.labels[at],
-                image: at / (self.height * self.width),
-                row: at / self.width % self.height,
-                column: at % self.width,
+                image: at / self.grid.len(),
+                row: at / self.width() % self.height(),
+                column: at % self.width(),
                 last: classes.saturating_sub(1),
             }),
         }

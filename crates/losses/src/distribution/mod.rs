@@ -1,5 +1,14 @@
 //! Losses that compare the distribution over the classes pixel by pixel.
 
 mod cross_entropy;
+mod distance_penalized;
+mod focal;
+mod pixelwise;
+mod topk;
+mod weighted_cross_entropy;
 
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::CrossEntropy;
+pub use distance_penalized::{DistancePenalizedCrossEntropy, Penalty as DistancePenalty};
+pub use focal::Focal;
+pub use topk::TopK;
+pub use weighted_cross_entropy::{Mean, WeightedCrossEntropy};

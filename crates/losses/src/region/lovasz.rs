@@ -1,0 +1,271 @@
+//! Lovász-softmax: the convex extension of the Jaccard loss of sets of wrong pixels.
+//!
+//! For a class, the errors `e_i = |g_i - p_i|` of all pixels are sorted from the largest down. Adding pixel after pixel to the set of
+//! wrong ones raises the Jaccard loss of the set, and the loss is the sum of `e_i` times what pixel `i` raised it by. Classes that no
+//! pixel has are left out, or, with `present: all`, cost their largest error.
+//!
+//! With `surrogate: hinge` the errors are `max(0, 1 - s_i x_i)` with the logit `x_i` of the class and `s_i` 1 on its pixels, -1 elsewhere.
+//!
+//! The seed takes raw logits for probabilities, and all classes.
+//!
+//! A pixel behind the last one of the class raises nothing any more, so only errors as large as the smallest on the class's own pixels
+//! are sorted, by their bits.
+//!
+//! # Source
+//! Berman, Triki, Blaschko, <https://arxiv.org/abs/1705.08790>, algorithm 1; equal to mmsegmentation's `LovaszLoss(classes='present')` and
+//! segmentation_models.pytorch's.
+
+use candle_core::Tensor;
+use rayon::prelude::*;
+use segbench_nn::cpu::math::exp;
+use segbench_nn::vectorized;
+use segbench_types::IGNORE;
+use serde::{Deserialize, Serialize};
+
+use super::Over;
+use super::ranking::{Ranked, sort_descending};
+use crate::loss::Objective;
+use crate::masked::{Masked, Scratch, descend, subset};
+use crate::{Form, Loss, Result, Target};
+
+/// The Lovász extension of the Jaccard loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LovaszSoftmax {
+    /// Which code.
+    pub form: Form,
+    /// What an error is. Default: softmax.
+    pub surrogate: Surrogate,
+    /// Which classes are averaged. Default: present.
+    pub present: Present,
+    /// Which pixels are sorted together. Default: those of the batch.
+    pub over: Over,
+    /// Classes that count. Default: all.
+    pub classes: Vec<usize>,
+}
+
+/// What an error is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Surrogate {
+    /// How far the probability is from 0 or 1.
+    #[default]
+    Softmax,
+    /// How far the logit is from the right side of the margin.
+    Hinge,
+}
+
+/// Which classes are averaged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Present {
+    /// Those that a pixel has.
+    #[default]
+    Only,
+    /// All.
+    All,
+}
+
+impl Default for LovaszSoftmax {
+    fn default() -> Self {
+        let (form, surrogate, present, classes) = Default::default();
+        Self { form, surrogate, present, over: Over::Batch, classes }
+    }
+}
+
+impl LovaszSoftmax {
+    /// The name in commands and files.
+    pub const NAME: &'static str = "lovasz-softmax";
+}
+
+impl Loss for LovaszSoftmax {
+    fn validate(&self, classes: Option<usize>) -> Result<()> {
+        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+    }
+
+    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
+        self.apply(logits, target)
+    }
+}
+
+/// How errors and their slopes come from logits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Error {
+    /// Distance of the probability from 0 or 1; slopes are those in the probability.
+    Softmax,
+    /// Distance of the logit from 0 or 1.
+    Raw,
+    Hinge,
+}
+
+impl Error {
+    /// The error and its slope.
+    #[inline(always)]
+    fn of(self, x: f32, is_class: bool) -> (f32, f32) {
+        match self {
+            Self::Softmax if is_class => (1.0 - x, -1.0),
+            Self::Softmax => (x, 1.0),
+            Self::Raw => {
+                let difference = x - if is_class { 1.0 } else { 0.0 };
+                (difference.abs(), if difference == 0.0 { 0.0 } else { difference.signum() })
+            }
+            Self::Hinge => {
+                let sign = if is_class { 1.0 } else { -1.0 };
+                let error = 1.0 - sign * x;
+                if error > 0.0 { (error, -sign) } else { (0.0, 0.0) }
+            }
+        }
+    }
+}
+
+impl Objective for LovaszSoftmax {
+    fn evaluate(&self, batch: &Masked, mut gradient: Option<&mut [f32]>) -> Result<f64> {
+        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+        let (error, all, over) = match (self.form, self.surrogate) {
+            (Form::Seed, _) => (Error::Raw, true, Over::Batch),
+            (_, Surrogate::Softmax) => (Error::Softmax, self.present == Present::All, self.over),
+            (_, Surrogate::Hinge) => (Error::Hinge, self.present == Present::All, self.over),
+        };
+        let counts = batch.counts();
+        let images: Vec<usize> = (0..batch.images()).filter(|&image| counts.image(image) > 0).collect();
+        let groups: Vec<&[usize]> = match over {
+            Over::Image => images.chunks(1).collect(),
+            Over::Batch if images.is_empty() => Vec::new(),
+            Over::Batch => vec![&images],
+        };
+        let normalizers = if error == Error::Softmax { normalizers(batch) } else { Vec::new() };
+        let mut planes = planes(batch, gradient.as_deref_mut());
+        let mut tasks = Vec::new();
+        for images in &groups {
+            let pixels = |class: usize| images.iter().map(|&image| counts.of(image, class)).sum::<u64>();
+            let averaged: Vec<usize> =
+                counted.iter().copied().filter(|&class| all || pixels(class) > 0).collect();
+            let share = 1.0 / (averaged.len() * groups.len()).max(1) as f64;
+            for class in averaged {
+                let mut plane = |&image: &usize| planes[image * batch.classes() + class].take();
+                let slopes: Option<Vec<&mut [f32]>> = images.iter().map(&mut plane).collect();
+                tasks.push(Task { images, class, pixels: pixels(class), share, slopes });
+            }
+        }
+        let extend = |room: &mut Room, task: Task| task.run(batch, error, &normalizers, room);
+        let values: Vec<f64> =
+            tasks.into_par_iter().with_max_len(1).map_init(Room::default, extend).collect();
+        if let Some(gradient) = gradient.filter(|_| error == Error::Softmax) {
+            batch.map_gradient(gradient, |block, gradient, scratch| {
+                block.softmax(scratch);
+                let Scratch { slopes, .. } = scratch;
+                slopes.resize(gradient.len(), block.labels.len());
+                slopes.iter_mut().zip(&*gradient).for_each(|(slopes, found)| slopes.copy_from_slice(found));
+                descend(scratch, gradient);
+            });
+        }
+        Ok(values.iter().sum())
+    }
+}
+
+/// The gradient, image after image and class after class.
+fn planes<'g>(batch: &Masked, gradient: Option<&'g mut [f32]>) -> Vec<Option<&'g mut [f32]>> {
+    match gradient {
+        None => (0..batch.images() * batch.classes()).map(|_| None).collect(),
+        Some(gradient) => gradient.chunks_exact_mut(batch.pixels().max(1)).map(Some).collect(),
+    }
+}
+
+/// Per pixel of the batch: the largest logit and one over the sum of the exponentials relative to it.
+fn normalizers(batch: &Masked) -> Vec<(f32, f32)> {
+    let blocks = batch.map(|block, scratch| {
+        block.normalize(scratch);
+        let pairs = scratch.largest.iter().zip(&scratch.sum);
+        pairs.map(|(&largest, &sum)| (largest, 1.0 / sum)).collect::<Vec<_>>()
+    });
+    blocks.concat()
+}
+
+/// One class of the images that are sorted together.
+struct Task<'t> {
+    images: &'t [usize],
+    class: usize,
+    /// Pixels of the class.
+    pixels: u64,
+    /// The class's part of the loss.
+    share: f64,
+    /// Where slopes are left, for each image.
+    slopes: Option<Vec<&'t mut [f32]>>,
+}
+
+/// Memory that one class after the other uses.
+#[derive(Default)]
+struct Room {
+    /// Of each image: probabilities or logits.
+    predictions: Vec<f32>,
+    items: Vec<Ranked>,
+    sorted: Vec<Ranked>,
+}
+
+impl Task<'_> {
+    fn run(mut self, batch: &Masked, error: Error, normalizers: &[(f32, f32)], room: &mut Room) -> f64 {
+        let Room { predictions, items, sorted } = room;
+        let size = batch.pixels();
+        predictions.clear();
+        predictions.resize(self.images.len() * size, 0.0);
+        for (out, &image) in predictions.chunks_exact_mut(size).zip(self.images) {
+            let logits = batch.plane(image, self.class);
+            match error {
+                Error::Softmax => probabilities(logits, &normalizers[image * size..][..size], out),
+                Error::Raw | Error::Hinge => out.copy_from_slice(logits),
+            }
+        }
+        let labels = |at: usize| batch.labels(self.images[at / size])[at % size];
+        let counted = || {
+            let images = predictions.chunks_exact(size).zip(self.images).enumerate();
+            images.flat_map(|(place, (predictions, &image))| {
+                let pixels = predictions.iter().zip(batch.labels(image)).enumerate();
+                let counted = pixels.filter(|(_, (_, label))| **label != IGNORE);
+                counted.map(move |(at, (&x, &label))| (place * size + at, x, label))
+            })
+        };
+        let errors = |of_class: bool| {
+            let mine = move |label: u8| (usize::from(label) == self.class) == of_class;
+            counted().filter(move |(.., label)| mine(*label)).map(move |(_, x, _)| error.of(x, of_class).0)
+        };
+        // Without pixels of the class the largest error costs everything.
+        let least = match self.pixels {
+            0 => errors(false).fold(0.0, f32::max),
+            _ => errors(true).fold(f32::INFINITY, f32::min),
+        };
+        items.clear();
+        items.extend(counted().filter_map(|(at, x, label)| {
+            let (value, _) = error.of(x, usize::from(label) == self.class);
+            // A value that is no number is kept: the loss must not look finite.
+            (!(value < least)).then(|| Ranked::new(value.max(0.0), at as u32))
+        }));
+        sort_descending(items, sorted);
+        let (mut inside, mut outside, mut before, mut total) = (0.0, 0.0, 0.0, 0.0);
+        let pixels = self.pixels as f64;
+        for item in items.iter() {
+            let at = item.origin() as usize;
+            let is_class = usize::from(labels(at)) == self.class;
+            if is_class {
+                inside += 1.0;
+            } else {
+                outside += 1.0;
+            }
+            let jaccard = 1.0 - (pixels - inside) / (pixels + outside);
+            let rise = (jaccard - before) * self.share;
+            before = jaccard;
+            total += f64::from(item.value()) * rise;
+            if let Some(slopes) = &mut self.slopes {
+                slopes[at / size][at % size] = error.of(predictions[at], is_class).1 * rise as f32;
+            }
+        }
+        total
+    }
+}
+
+vectorized! {
+    fn probabilities<'x>(logits: &'x [f32], normalizers: &'x [(f32, f32)], out: &'x mut [f32]) {
+        for ((out, x), (largest, factor)) in out.iter_mut().zip(logits).zip(normalizers) {
+            *out = exp(x - largest) * factor;
+        }
+    }
+}
