@@ -357,4 +357,21 @@ pub(crate) enum ParityAction {
         #[arg(long, default_value = "cpu")]
         device: String,
     },
+    /// Compute a loss and its gradient.
+    Loss {
+        /// Loss by name (`segbench list losses`).
+        name: String,
+        /// safetensors file with `logits` (B, C, H, W), `target` (B, H, W) and, where needed, `class_weights` (C).
+        #[arg(long)]
+        input: PathBuf,
+        /// safetensors file for `loss` and `grad`.
+        #[arg(long)]
+        output: PathBuf,
+        /// An option of the loss, such as `form=seed`.
+        #[arg(long = "option", value_name = "KEY=VALUE")]
+        options: Vec<String>,
+        /// Device by name.
+        #[arg(long, default_value = "cpu")]
+        device: String,
+    },
 }

@@ -1,5 +1,6 @@
 //! The recipe of a training.
 
+use segbench_losses::RecipeOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -25,8 +26,8 @@ pub struct TrainOptions {
     pub jitter: bool,
     /// A crop is drawn again if one class holds this part of it. Default 0.75.
     pub category_max_ratio: f32,
-    /// The loss. Default `cross-entropy`, the only one so far.
-    pub loss: String,
+    /// The losses with their weights and options. Default `cross-entropy`.
+    pub loss: RecipeOptions,
     /// Weights of the classes in the loss. Default none.
     pub class_weights: Option<ClassWeights>,
     /// Highest learning rate. Default 1e-3, for random initial values; mmsegmentation 6e-5, for a pre-trained encoder.
@@ -75,7 +76,7 @@ impl Default for TrainOptions {
             flip: 0.5,
             jitter: true,
             category_max_ratio: 0.75,
-            loss: "cross-entropy".into(),
+            loss: RecipeOptions::of("cross-entropy"),
             class_weights: None,
             learning_rate: 1e-3,
             head_lr_multiplier: 1.0,
@@ -123,7 +124,13 @@ impl TrainOptions {
             self.category_max_ratio > 0.0 && self.category_max_ratio <= 1.0,
             format!("`category_max_ratio` is {}, expected above 0 and up to 1", self.category_max_ratio),
         );
-        require(self.loss == "cross-entropy", format!("`loss` is `{}`, expected `cross-entropy`", self.loss));
+        match self.loss.build(Some(classes)) {
+            Err(err) => require(false, format!("`loss`: {err}")),
+            Ok(recipe) => require(
+                !recipe.needs().class_weights || self.class_weights.is_some(),
+                format!("`loss` is `{}`, which needs `class_weights`", self.loss),
+            ),
+        }
         if let Some(given) = &self.class_weights {
             let (got, scheme) = (given.weights.len(), &given.scheme);
             require(got == classes, format!("`class_weights` has {got} weights for {classes} classes"));
@@ -174,14 +181,21 @@ mod tests {
             steps: 0,
             crop: [100, 64],
             betas: [0.9, 1.0],
+            loss: RecipeOptions::of("dise"),
             class_weights: Some(ClassWeights { scheme: "enet".into(), weights: vec![1.0, f32::NAN] }),
             ..TrainOptions::default()
         };
         let refused = options.validate(3).expect_err("wrong").to_string();
-        for field in ["`steps`", "`crop` is 100 x 64", "`betas`", "2 weights for 3 classes", "not finite"] {
+        for field in
+            ["`steps`", "`crop` is 100 x 64", "`betas`", "`dise`", "2 weights for 3 classes", "not finite"]
+        {
             assert!(refused.contains(field), "{field}: {refused}");
         }
         assert!(TrainOptions::default().validate(19).is_ok());
+        let unweighted =
+            TrainOptions { loss: RecipeOptions::of("weighted-cross-entropy"), ..TrainOptions::default() };
+        let refused = unweighted.validate(3).expect_err("no weights").to_string();
+        assert!(refused.contains("needs `class_weights`"), "{refused}");
     }
 
     #[test]

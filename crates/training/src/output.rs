@@ -17,7 +17,7 @@ pub struct TrainingCard {
     pub model: String,
     /// Data set trained on.
     pub dataset: String,
-    /// The loss with its weight, such as `cross-entropy=1`.
+    /// The losses with their weights, such as `cross-entropy=1+dice=0.5`.
     pub loss: String,
     /// Class-weight scheme, if any.
     pub class_weights: Option<String>,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use segbench_datasets::PreparedDataset;
-use segbench_losses::{Target, cross_entropy};
+use segbench_losses::{Recipe, Target};
 use segbench_models::{InputSpec, SegOutput, Segmentor, zoo};
 use segbench_nn::Context;
 use segbench_nn::ops::resize_bilinear;
@@ -88,6 +88,7 @@ pub fn train(
     let preprocessing = model.card().preprocessing;
     let normalization = Normalization { mean: preprocessing.mean, std: preprocessing.std };
     let examples = Examples::new(dataset, options, normalization)?;
+    let recipe = options.loss.build(Some(classes))?;
     let parameters = Parameters::new(options.seed);
     let network = model.build(InputSpec::rgb(classes), parameters.var_builder(&Device::Cpu))?;
     let mut optimizer = AdamW::new(&parameters);
@@ -118,6 +119,7 @@ pub fn train(
         progress,
         normalization,
         network: network.as_ref(),
+        recipe,
         parameters: &parameters,
         validation: labelled(dataset, "val"),
         log: Log::open(folder, state.step)?,
@@ -151,6 +153,7 @@ struct Training<'a> {
     progress: &'a dyn Progress,
     normalization: Normalization,
     network: &'a dyn Segmentor,
+    recipe: Recipe,
     parameters: &'a Parameters,
     validation: Vec<&'a ImageRecord>,
     log: Log,
@@ -268,11 +271,16 @@ impl Training<'_> {
 
     /// The loss of the logits resized to the labels, and of those of auxiliary heads.
     fn loss(&self, output: &SegOutput, target: &Target) -> Result<Tensor, Error> {
-        let weights = self.options.class_weights.as_ref().map(|given| given.weights.as_slice());
+        let target = &match &self.options.class_weights {
+            Some(given) => target.clone().with_class_weights(&given.weights),
+            None => target.clone(),
+        };
+        let last = self.options.steps.saturating_sub(1).max(1);
+        let progress = self.state.step as f64 / last as f64;
         let of = |logits: &Tensor| -> Result<Tensor, Error> {
             let resized =
                 resize_bilinear(logits, target.height(), target.width(), self.network.align_corners())?;
-            Ok(cross_entropy(&resized, target, weights)?)
+            Ok(self.recipe.forward(&resized, target, progress)?)
         };
         let mut loss = of(&output.logits)?;
         for logits in &output.auxiliary {
@@ -342,7 +350,7 @@ impl Training<'_> {
         let card = TrainingCard {
             model: self.state.model.clone(),
             dataset: self.state.dataset.clone(),
-            loss: format!("{}=1", self.options.loss),
+            loss: self.options.loss.to_string(),
             class_weights: self.options.class_weights.as_ref().map(|given| given.scheme.clone()),
             steps: self.state.step,
             seed: self.options.seed,

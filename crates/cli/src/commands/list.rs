@@ -64,8 +64,13 @@ fn models() -> Rows {
 }
 
 fn losses() -> Rows {
-    let text = "cross entropy over the labelled pixels; takes class weights";
-    (&["name", "what"], vec![vec!["cross-entropy".into(), text.into()]])
+    let row = |card: &segbench_losses::Card| {
+        let text = [card.name, card.title, card.family, card.formula];
+        let source_and_options = [card.source.to_owned(), card.defaults().to_string()];
+        text.into_iter().map(str::to_owned).chain(source_and_options).collect()
+    };
+    let header = &["name", "title", "family", "formula", "source", "options"];
+    (header, segbench_losses::LOSSES.iter().map(row).collect())
 }
 
 fn metrics() -> Rows {

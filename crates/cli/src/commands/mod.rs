@@ -4,6 +4,7 @@ mod bench;
 mod evaluate;
 mod list;
 mod parity;
+mod parity_loss;
 mod pipeline;
 mod predict;
 mod prepare;
@@ -52,6 +53,9 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
         } => {
             let request = parity::Request { model, weights, input, output, trace, full, device };
             parity::forward(&request, &global)
+        }
+        Command::Parity { action: ParityAction::Loss { name, input, output, options, device } } => {
+            parity_loss::loss(&name, &options, (&input, &output), &device)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use segbench_losses::{RecipeOptions, TermOptions, Weight};
 use segbench_pipeline::config::TrainConfig;
 use segbench_pipeline::{Stage as _, Start, TrainStage};
 use segbench_types::Progress as _;
@@ -36,7 +37,7 @@ pub(crate) fn train(arguments: TrainArguments, global: &Global, console: &Consol
 }
 
 /// `NAME` or `NAME=WEIGHT`.
-fn losses(arguments: &[String]) -> Result<BTreeMap<String, f64>, Failure> {
+fn losses(arguments: &[String]) -> Result<Option<RecipeOptions>, Failure> {
     let parse = |item: &String| {
         let (name, weight) = item.split_once('=').unwrap_or((item, "1"));
         let weight = weight.parse().ok().filter(|weight: &f64| weight.is_finite() && *weight > 0.0);
@@ -46,7 +47,8 @@ fn losses(arguments: &[String]) -> Result<BTreeMap<String, f64>, Failure> {
                 "as in `--loss cross-entropy=1.0`",
             )
         })?;
-        Ok((name.to_owned(), weight))
+        Ok((name.to_owned(), TermOptions { weight: Weight::Constant(weight), ..TermOptions::default() }))
     };
-    arguments.iter().map(parse).collect()
+    let terms = arguments.iter().map(parse).collect::<Result<BTreeMap<_, _>, Failure>>()?;
+    Ok(Some(RecipeOptions(terms)).filter(|recipe| !recipe.0.is_empty()))
 }

@@ -48,8 +48,8 @@ fn unknown_names_on_the_command_line_are_usage_errors_with_a_suggestion() {
 fn wrong_settings_of_a_training_are_usage_errors() {
     let place = Place::trained();
     for (arguments, part) in [
-        (&["--loss", "dice"][..], "unknown loss `dice`"),
-        (&["--loss", "cross-entropy=0.5"], "expected 1"),
+        (&["--loss", "dise"][..], "did you mean `dice`?"),
+        (&["--loss", "weighted-cross-entropy"], "needs class weights"),
         (&["--loss", "cross-entropy=-1"], "no positive number"),
         (&["--note", "../../elsewhere"], "expected letters"),
         (&["--steps", "0"], "steps"),

@@ -1,5 +1,6 @@
 //! `pipeline.yaml`: which data sets, which runs, which report.
 
+mod loss;
 mod problem;
 mod read;
 mod size;
@@ -9,13 +10,11 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use segbench_datasets::sample::SampleOptions;
+use segbench_losses::RecipeOptions;
 use serde::{Deserialize, Serialize};
 
 pub use problem::Problem;
 pub use size::Size;
-
-/// The loss that training knows.
-const LOSS: &str = "cross-entropy";
 
 /// A whole pipeline. Every key that is left out has a default; unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -151,9 +150,10 @@ pub struct TrainConfig {
     /// Highest learning rate, reached after the warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
-    /// Losses with their weights. Default: `{ cross-entropy: 1.0 }`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub loss: BTreeMap<String, f64>,
+    /// A loss by name, or several with their weights and options (`segbench list losses`). Default: `cross-entropy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "loss::schema")]
+    pub loss: Option<RecipeOptions>,
     /// Class-weight scheme for the losses that take weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<String>,
@@ -175,12 +175,8 @@ impl TrainConfig {
     /// Keys with values that no training takes, and why.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        for (name, weight) in &self.loss {
-            if name != LOSS {
-                problems.push(("loss", format!("unknown loss `{name}`: known: {LOSS}")));
-            } else if *weight != 1.0 {
-                problems.push(("loss", format!("got the weight {weight} for the only loss, expected 1")));
-            }
+        if let Some(problem) = loss::problem(self.loss.as_ref(), self.class_weights.is_some()) {
+            problems.push(("loss", problem));
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         if let Some(note) = self.note.as_ref().filter(|note| note.is_empty() || !note.chars().all(is_plain)) {

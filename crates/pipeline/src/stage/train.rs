@@ -123,6 +123,7 @@ impl TrainStage {
         set(&mut options.steps, config.steps);
         set(&mut options.seed, config.seed);
         set(&mut options.validate_every, config.validate_every);
+        options.loss = config.loss.clone().unwrap_or(options.loss);
         options.batch = config.batch.unwrap_or(options.batch);
         options.crop = config.crop.map_or(options.crop, |crop| [crop.height, crop.width]);
         options.scale = config.scale.unwrap_or(options.scale);
@@ -139,7 +140,7 @@ impl TrainStage {
     fn summary(&self, options: &TrainOptions) -> TrainingSummary {
         TrainingSummary {
             dataset: self.config.dataset.clone(),
-            loss: format!("{}=1", options.loss),
+            loss: options.loss.to_string(),
             class_weights: self.config.class_weights.clone(),
             steps: options.steps,
             seed: options.seed,
