@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
 use segbench_nn::cpu::{self, Backward, Function, Operand};
+use segbench_types::IGNORE;
 
 use crate::loss::Objective;
 use crate::masked::Masked;
@@ -22,7 +23,7 @@ pub(crate) fn apply(objective: impl Objective, logits: &Tensor, target: &Target)
     let wanted = logits.track_op();
     let mut gradient = wanted.then(|| vec![0.0; logits.elem_count()]);
     let value = cpu::with_dense(&on_cpu, |values| {
-        objective.evaluate(&Masked::new(values, target, classes), gradient.as_deref_mut())
+        evaluate(&objective, &Masked::new(values, target, classes), gradient.as_deref_mut())
     })??;
     let known = Known { objective, target: target.clone(), classes, value, gradient: Mutex::new(gradient) };
     if logits.device().is_cpu() {
@@ -41,6 +42,14 @@ pub(crate) fn check(logits: &Tensor, target: &Target) -> Result<usize> {
     }
     target.check(classes)?;
     Ok(classes)
+}
+
+/// The objective's value; 0 if no pixel counts.
+fn evaluate(objective: &impl Objective, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
+    if batch.target().labels().iter().all(|&label| label == IGNORE) {
+        return Ok(0.0);
+    }
+    objective.evaluate(batch, gradient)
 }
 
 /// A value whose slope in each logit is known.
@@ -69,7 +78,7 @@ impl<L: Objective> Function for Known<L> {
                 let logits = pass.inputs[0].dense()?;
                 let mut gradient = vec![0.0; logits.len()];
                 let batch = Masked::new(&logits, &self.target, self.classes);
-                let again = self.objective.evaluate(&batch, Some(&mut gradient));
+                let again = evaluate(&self.objective, &batch, Some(&mut gradient));
                 again.map_err(candle_core::Error::wrap)?;
                 gradient
             }

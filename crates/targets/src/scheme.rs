@@ -161,10 +161,10 @@ fn median_over(shares: Vec<Option<f64>>) -> Vec<Option<f64>> {
 
 fn effective_number(images: &[u64]) -> Vec<Option<f64>> {
     let beta = EFFECTIVE_NUMBER_BETA;
-    let weights: Vec<Option<f64>> = images
-        .iter()
-        .map(|&count| (count > 0).then(|| (1.0 - beta) / (1.0 - beta.powf(count as f64))))
-        .collect();
+    // 1 - b^m without the rounding of a power near 1.
+    let effective = |count: f64| -(count * beta.ln()).exp_m1();
+    let weights: Vec<Option<f64>> =
+        images.iter().map(|&count| (count > 0).then(|| effective(1.0) / effective(count as f64))).collect();
     let (sum, present) =
         weights.iter().flatten().fold((0.0, 0.0), |(sum, present), weight| (sum + weight, present + 1.0));
     weights.into_iter().map(|weight| weight.map(|weight| weight * present / sum)).collect()

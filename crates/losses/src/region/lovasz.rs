@@ -103,7 +103,8 @@ impl Error {
     #[inline(always)]
     fn of(self, x: f32, is_class: bool) -> (f32, f32) {
         match self {
-            Self::Softmax if is_class => (1.0 - x, -1.0),
+            // Rounding may put a probability above 1.
+            Self::Softmax if is_class => (if x > 1.0 { 0.0 } else { 1.0 - x }, -1.0),
             Self::Softmax => (x, 1.0),
             Self::Raw => {
                 let difference = x - if is_class { 1.0 } else { 0.0 };
@@ -196,17 +197,18 @@ struct Task<'t> {
 /// Memory that one class after the other uses.
 #[derive(Default)]
 struct Room {
-    /// Of each image: probabilities or logits.
+    /// Probabilities or logits of all pixels that are sorted together.
     predictions: Vec<f32>,
     items: Vec<Ranked>,
     sorted: Vec<Ranked>,
+    /// The slope of each pixel.
+    slopes: Vec<f32>,
 }
 
 impl Task<'_> {
     fn run(mut self, batch: &Masked, error: Error, normalizers: &[(f32, f32)], room: &mut Room) -> f64 {
-        let Room { predictions, items, sorted } = room;
+        let Room { predictions, items, sorted, slopes } = room;
         let size = batch.pixels();
-        predictions.clear();
         predictions.resize(self.images.len() * size, 0.0);
         for (out, &image) in predictions.chunks_exact_mut(size).zip(self.images) {
             let logits = batch.plane(image, self.class);
@@ -215,36 +217,31 @@ impl Task<'_> {
                 Error::Raw | Error::Hinge => out.copy_from_slice(logits),
             }
         }
-        let labels = |at: usize| batch.labels(self.images[at / size])[at % size];
-        let counted = || {
-            let images = predictions.chunks_exact(size).zip(self.images).enumerate();
-            images.flat_map(|(place, (predictions, &image))| {
-                let pixels = predictions.iter().zip(batch.labels(image)).enumerate();
-                let counted = pixels.filter(|(_, (_, label))| **label != IGNORE);
-                counted.map(move |(at, (&x, &label))| (place * size + at, x, label))
-            })
-        };
-        let errors = |of_class: bool| {
-            let mine = move |label: u8| (usize::from(label) == self.class) == of_class;
-            counted().filter(move |(.., label)| mine(*label)).map(move |(_, x, _)| error.of(x, of_class).0)
-        };
-        // Without pixels of the class the largest error costs everything.
-        let least = match self.pixels {
-            0 => errors(false).fold(0.0, f32::max),
-            _ => errors(true).fold(f32::INFINITY, f32::min),
-        };
+        // Behind the last pixel of the class nothing rises; without such a pixel the largest error costs everything.
+        let mut least = if self.pixels == 0 { 0.0 } else { f32::INFINITY };
+        self.for_each(batch, predictions, |_, x, is_class| {
+            let (value, _) = error.of(x, is_class);
+            if self.pixels == 0 {
+                least = value.max(least);
+            } else if is_class {
+                least = value.min(least);
+            }
+        });
         items.clear();
-        items.extend(counted().filter_map(|(at, x, label)| {
-            let (value, _) = error.of(x, usize::from(label) == self.class);
+        self.for_each(batch, predictions, |at, x, is_class| {
+            let (value, _) = error.of(x, is_class);
             // A value that is no number is kept: the loss must not look finite.
-            (!(value < least)).then(|| Ranked::new(value.max(0.0), at as u32))
-        }));
+            if value >= least || value.is_nan() {
+                items.push(Ranked::new(value, (at as u32) << 1 | u32::from(is_class)));
+            }
+        });
         sort_descending(items, sorted);
+        slopes.clear();
+        slopes.resize(if self.slopes.is_some() { predictions.len() } else { 0 }, 0.0);
         let (mut inside, mut outside, mut before, mut total) = (0.0, 0.0, 0.0, 0.0);
         let pixels = self.pixels as f64;
         for item in items.iter() {
-            let at = item.origin() as usize;
-            let is_class = usize::from(labels(at)) == self.class;
+            let is_class = item.origin() & 1 == 1;
             if is_class {
                 inside += 1.0;
             } else {
@@ -254,11 +251,27 @@ impl Task<'_> {
             let rise = (jaccard - before) * self.share;
             before = jaccard;
             total += f64::from(item.value()) * rise;
-            if let Some(slopes) = &mut self.slopes {
-                slopes[at / size][at % size] = error.of(predictions[at], is_class).1 * rise as f32;
+            let at = (item.origin() >> 1) as usize;
+            if let Some(slope) = slopes.get_mut(at) {
+                *slope = error.of(predictions[at], is_class).1 * rise as f32;
             }
         }
+        for (out, found) in self.slopes.iter_mut().flatten().zip(slopes.chunks_exact(size)) {
+            out.copy_from_slice(found);
+        }
         total
+    }
+
+    /// Calls `visit(place, prediction, is of the class)` for every pixel that counts.
+    fn for_each(&self, batch: &Masked, predictions: &[f32], mut visit: impl FnMut(usize, f32, bool)) {
+        let size = batch.pixels();
+        for (place, (predictions, &image)) in predictions.chunks_exact(size).zip(self.images).enumerate() {
+            for (pixel, (&x, &label)) in predictions.iter().zip(batch.labels(image)).enumerate() {
+                if label != IGNORE {
+                    visit(place * size + pixel, x, usize::from(label) == self.class);
+                }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ const BUCKETS: usize = 1 << BITS;
 pub(super) struct Ranked(u64);
 
 impl Ranked {
-    /// `value` is at least 0 and `origin` has 32 bits.
+    /// `value` is at least 0, or no number, which counts as large.
     pub(super) fn new(value: f32, origin: u32) -> Self {
         // Floats of one sign are in the order of their bits.
         Self(u64::from(value.to_bits()) << 32 | u64::from(origin))
