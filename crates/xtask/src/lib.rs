@@ -26,7 +26,11 @@ fn losses() -> String {
         let options = defaults.as_object().into_iter().flatten();
         let options: Vec<String> = options.map(|(name, value)| format!("`{name}: {value}`")).collect();
         let cells = [card.title, card.family, card.formula, &options.join(" "), card.source];
-        text.push_str(&format!("| `{}` | {} |\n", card.name, cells.join(" | ").replace('"', "")));
+        text.push_str(&format!(
+            "| `{}` | {} |\n",
+            card.name,
+            cells.map(|cell| cell.replace('|', "\\|").replace('"', "")).join(" | ")
+        ));
     }
     text
 }
