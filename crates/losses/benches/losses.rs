@@ -1,5 +1,7 @@
 //! Every loss at 2x19x512x1024, forward alone and with the gradient.
 
+#![expect(clippy::expect_used, reason = "a benchmark without its inputs has failed")]
+
 use std::hint::black_box;
 use std::time::Duration;
 
