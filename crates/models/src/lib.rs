@@ -5,8 +5,12 @@
 
 mod architecture;
 pub mod backbones;
+pub mod blocks;
 mod card;
+pub mod encoder_decoder;
 mod error;
+pub mod features;
+pub mod heads;
 mod segmentor;
 mod shipped;
 pub mod zoo;

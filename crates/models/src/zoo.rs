@@ -2,6 +2,8 @@
 //!
 //! Adding a network is one file in `zoo/`, its `mod` line and its line in [`ZOO`].
 
+pub mod fcn;
+pub mod pspnet;
 pub mod segformer;
 
 use candle_core::Device;
@@ -13,7 +15,7 @@ use crate::architecture::{Entry, Layout, Tensors, entry};
 use crate::{Error, InputSpec, ModelCard, Result, Segmentor};
 
 /// All architectures, sorted by name.
-pub static ZOO: &[Entry] = &[entry::<segformer::SegFormer>()];
+pub static ZOO: &[Entry] = &[entry::<fcn::Fcn>(), entry::<pspnet::PspNet>(), entry::<segformer::SegFormer>()];
 
 /// An architecture with one of its presets.
 #[derive(Debug, Clone, Copy)]

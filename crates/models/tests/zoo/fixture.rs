@@ -87,8 +87,13 @@ impl Fixture {
         trace.iter().try_for_each(|(stage, tensor)| self.compare_stage(stage, tensor))
     }
 
-    /// Compares one stage at the stored positions, and the mean and deviation of all its values.
+    /// Compares one stage at the stored positions, and the mean and deviation of all its values, with the tolerance that is stored
+    /// with it or else with that of a forward pass.
     pub(crate) fn compare_stage(&self, stage: &str, tensor: &Tensor) -> Check {
+        let tolerance = match self.stages.get(&format!("{stage}.tolerance")) {
+            Some(stored) => stored.to_scalar::<f64>()?,
+            None => TOLERANCE,
+        };
         let shape: Vec<u32> = self.stored(stage, "shape")?.to_vec1()?;
         ensure(tensor.dims().iter().map(|&size| size as u32).eq(shape.iter().copied()), || {
             format!("{stage} has the shape {:?} and not {shape:?}", tensor.dims())
@@ -99,7 +104,7 @@ impl Fixture {
         let [mean, deviation, low, high] = self.stored(stage, "summary")?.to_vec1::<f64>()?[..] else {
             return Err("four numbers in a summary".into());
         };
-        let allowed = TOLERANCE * (high - low);
+        let allowed = tolerance * (high - low);
         let apart = |a: f64, b: f64| if (a - b).is_nan() { f64::INFINITY } else { (a - b).abs() };
         for (&position, &b) in positions.iter().zip(&expected) {
             let a = values[position as usize];
@@ -114,6 +119,11 @@ impl Fixture {
         ensure(apart(own_mean, mean) <= allowed && apart(own_deviation, deviation) <= allowed, || {
             format!("{stage}: mean {own_mean}, deviation {own_deviation} and not {mean}, {deviation}")
         })
+    }
+
+    /// Whether a stage is stored.
+    pub(crate) fn has(&self, stage: &str) -> bool {
+        self.stages.contains_key(&format!("{stage}.values"))
     }
 
     fn stored(&self, stage: &str, what: &str) -> Result<&Tensor, Failed> {

@@ -152,10 +152,12 @@ fn batch(model: &Model, config: &serde_json::Value) -> Check {
 fn gradients(model: &Model, config: &serde_json::Value) -> Check {
     let (parameters, network) = trainable(model, &without_dropout(config))?;
     let out = network.forward(&images()?, &Context::train(1, 0))?;
-    let (_, _, h, w) = out.logits.dims4()?;
-    let weights = seeded("loss", &[19 * h * w]);
-    let weights = Tensor::from_vec(weights, (1, 19, h, w), &Device::Cpu)?;
-    let loss = ops::softmax(&out.logits, 1)?.broadcast_mul(&weights)?.sum_all()?;
+    let mut loss = Tensor::zeros((), candle_core::DType::F32, &Device::Cpu)?;
+    for logits in out.auxiliary.iter().chain([&out.logits]) {
+        let (_, _, h, w) = logits.dims4()?;
+        let weights = Tensor::from_vec(seeded("loss", &[19 * h * w]), (1, 19, h, w), &Device::Cpu)?;
+        loss = (loss + ops::softmax(logits, 1)?.broadcast_mul(&weights)?.sum_all()?)?;
+    }
     let gradients = loss.backward()?;
     for (name, var) in parameters.trainable() {
         let gradient = gradients.get(&var).ok_or_else(|| format!("`{name}` gets no gradient"))?;
@@ -167,10 +169,17 @@ fn gradients(model: &Model, config: &serde_json::Value) -> Check {
     Ok(())
 }
 
-fn without_dropout(config: &serde_json::Value) -> serde_json::Value {
+/// The settings with every probability of dropping something set to 0.
+pub(crate) fn without_dropout(config: &serde_json::Value) -> serde_json::Value {
     let mut config = config.clone();
-    config["head_drop_rate"] = 0.0.into();
-    config["backbone"]["drop_path_rate"] = 0.0.into();
+    if let Some(fields) = config.as_object_mut() {
+        for (name, value) in fields {
+            *value = match value.is_number() && name.ends_with("_rate") {
+                true => 0.0.into(),
+                false => without_dropout(value),
+            };
+        }
+    }
     config
 }
 
@@ -211,17 +220,28 @@ fn threads(model: &Model, config: &serde_json::Value) -> Check {
 
 fn wrong_input(model: &Model, config: &serde_json::Value) -> Check {
     let (_, network) = trainable(model, config)?;
-    for shape in [&[1, 3, 31, 64][..], &[1, 3, 64, 31], &[1, 4, 64, 64], &[3, 64, 64], &[0, 3, 64, 64]] {
-        let input = Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu)?;
-        let Err(err) = network.forward(&input, &Context::eval()) else {
-            return Err(format!("{shape:?} is taken").into());
-        };
-        let help = err.help().unwrap_or_default();
-        ensure(err.kind() == ErrorKind::InvalidData && help.contains("at least 32 pixels"), || {
-            format!("{err}: {help}")
-        })?;
+    for shape in [&[1, 4, 64, 64][..], &[3, 64, 64], &[0, 3, 64, 64], &[1, 3, 0, 64]] {
+        let help = refused(network.as_ref(), shape)?;
+        ensure(help.contains("(batch, 3, height, width)"), || help)?;
+    }
+    if model.card().name == "segformer" {
+        for shape in [[1, 3, 31, 64], [1, 3, 64, 31]] {
+            let help = refused(network.as_ref(), &shape)?;
+            ensure(help.contains("at least 32 pixels"), || help)?;
+        }
     }
     let smallest = Tensor::zeros((1, 3, 32, 33), candle_core::DType::F32, &Device::Cpu)?;
     let logits = network.forward(&smallest, &Context::eval())?.logits;
-    ensure(logits.dims() == [1, 19, 8, 9], || format!("{:?}", logits.dims()))
+    let (batch, classes, height, width) = logits.dims4()?;
+    ensure(batch == 1 && classes == 19 && height * width > 0, || format!("{:?}", logits.dims()))
+}
+
+/// The help of the error that an input of this shape gets.
+fn refused(network: &dyn Segmentor, shape: &[usize]) -> Result<String, Failed> {
+    let input = Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu)?;
+    match network.forward(&input, &Context::eval()) {
+        Ok(_) => Err(format!("{shape:?} is taken").into()),
+        Err(err) if err.kind() == ErrorKind::InvalidData => Ok(err.help().unwrap_or_default()),
+        Err(err) => Err(format!("{:?}: {err}", err.kind()).into()),
+    }
 }

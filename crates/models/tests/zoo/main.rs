@@ -1,9 +1,10 @@
 //! Checks over the registry of networks: one trial per model, reference and property, such as `parity::segformer-tiny-hf`.
 //!
-//! What two reference implementations compute is stored beside the script that made it, `fixtures/make_segformer.py`.
+//! What reference implementations compute is stored beside the scripts that made it, `fixtures/make_*.py`.
 
 mod fixture;
 mod general;
+mod mmseg;
 mod mutation;
 mod parity;
 mod weights;
@@ -17,7 +18,8 @@ type Check = Result<(), Failed>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let groups = [general::trials(), parity::trials(), mutation::trials(), weights::trials()];
+    let groups =
+        [general::trials(), mmseg::trials(), parity::trials(), mutation::trials(), weights::trials()];
     libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit_code()
 }
 

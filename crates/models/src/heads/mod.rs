@@ -1,0 +1,8 @@
+//! Decoders that several networks share.
+
+mod classifier;
+pub mod fcn;
+pub mod ppm;
+
+pub use classifier::Classifier;
+pub(crate) use classifier::problems;

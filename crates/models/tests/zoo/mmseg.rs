@@ -1,0 +1,126 @@
+//! Networks that mmsegmentation builds from a backbone and heads: what they predict, how they train, what they count.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use libtest_mimic::{Failed, Trial};
+use segbench_models::InputSpec;
+use segbench_models::zoo;
+use segbench_nn::Context;
+use segbench_nn::weights::{Parameters, is_buffer, seeded};
+use serde_json::json;
+
+use crate::fixture::{CLASSES, Fixture, path};
+use crate::general::without_dropout;
+use crate::{Check, ensure, trial};
+
+/// Architectures with a fixture of each of these presets.
+const ARCHITECTURES: [&str; 2] = ["fcn", "pspnet"];
+const PRESETS: [&str; 2] = ["tiny", "r50-d8"];
+
+/// A model, the reference's case, and the backbone in place of the preset's.
+type Case = (String, &'static str, Option<serde_json::Value>);
+
+fn cases() -> Vec<Case> {
+    let presets = |architecture| PRESETS.map(|preset| (format!("{architecture}-{preset}"), "mmseg", None));
+    let mut cases: Vec<Case> = ARCHITECTURES.into_iter().flat_map(presets).collect();
+    let resnet = |config| Some(json!({ "resnet": config }));
+    let v1 = json!({ "depth": 18, "variant": "v1", "output_stride": 32, "base_channels": 8, "contract_dilation": false });
+    let v1d = json!({ "depth": 50, "variant": "v1d", "output_stride": 16, "base_channels": 4 });
+    cases.push(("fcn-tiny".into(), "v1", resnet(v1)));
+    cases.push(("fcn-tiny".into(), "v1d", resnet(v1d)));
+    cases
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (model, reference, backbone) in cases() {
+        let name = |what: &str| format!("{what}::{model}-{reference}");
+        let [first, second] = [(); 2].map(|()| (model.clone(), backbone.clone()));
+        trials.push(trial(name("parity"), move || predicts(&first.0, reference, first.1)));
+        trials.push(trial(name("training"), move || trains(&second.0, reference, second.1)));
+    }
+    trials.push(trial("counts::parameters_of_all_presets".into(), counts));
+    trials.push(trial("checkpoint::without_an_auxiliary_head_is_taken::fcn-tiny".into(), without_auxiliary));
+    trials
+}
+
+fn settings(fixture: &Fixture, backbone: Option<serde_json::Value>) -> serde_json::Value {
+    let mut config = fixture.model.config();
+    if let Some(backbone) = backbone {
+        config["backbone"] = backbone;
+    }
+    config
+}
+
+/// Every tensor of the reference is used, and every stage is equal.
+fn predicts(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
+    let fixture = Fixture::open(model, reference)?;
+    let config = settings(&fixture, backbone);
+    let (network, report, classes) = fixture.model.load_with(&config, fixture.tensors()?, &Device::Cpu)?;
+    ensure(classes == CLASSES && report.fits(), || format!("{classes} classes, {report}"))?;
+    fixture.compare(network.as_ref())
+}
+
+/// Heads and gradients of a training pass are equal: statistics of the batch, auxiliary head, backward pass.
+fn trains(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
+    let fixture = Fixture::open(model, reference)?;
+    let config = without_dropout(&settings(&fixture, backbone));
+    let parameters = Parameters::new(0);
+    let network =
+        fixture.model.build_with(&config, InputSpec::rgb(CLASSES), parameters.var_builder(&Device::Cpu))?;
+    let tensors = fixture.tensors()?.into_iter();
+    parameters.load(&tensors.filter(|(name, _)| !name.ends_with("num_batches_tracked")).collect())?;
+    let ctx = Context::train(0, 0).with_trace();
+    let output = network.forward(&Fixture::input()?, &ctx)?;
+    ensure(output.auxiliary.len() == 1, || format!("{} auxiliary heads", output.auxiliary.len()))?;
+    let stages: BTreeMap<&str, &Tensor> =
+        [("train.head", &output.logits), ("train.aux.0", &output.auxiliary[0])].into();
+    let mut loss = Tensor::zeros((), candle_core::DType::F32, &Device::Cpu)?;
+    for (stage, logits) in stages {
+        fixture.compare_stage(stage, logits)?;
+        loss = (loss + weighted_sum(&format!("loss.{stage}"), logits)?)?;
+    }
+    let gradients = loss.backward()?;
+    let mut compared = 0;
+    for (name, var) in parameters.trainable() {
+        let gradient = gradients.get(&var).ok_or_else(|| format!("`{name}` gets no gradient"))?;
+        let stage = format!("grad.{name}");
+        if fixture.has(&stage) {
+            fixture.compare_stage(&stage, gradient)?;
+            compared += 1;
+        }
+    }
+    // In the deep networks rounding leaves only those near the output comparable.
+    let expected = if reference == "mmseg" && model.ends_with("tiny") { 3 } else { 1 };
+    ensure(compared >= expected, || format!("{compared} gradients compared"))
+}
+
+fn weighted_sum(name: &str, logits: &Tensor) -> Result<Tensor, Failed> {
+    let weights = seeded(name, &[logits.elem_count()]);
+    let weights = Tensor::from_vec(weights, logits.dims(), &Device::Cpu)?;
+    Ok((logits * weights)?.sum_all()?)
+}
+
+/// The parameters of every preset, without the auxiliary head, are as many as in the reference.
+fn counts() -> Check {
+    for line in std::fs::read_to_string(path("mmseg_counts.txt"))?.lines() {
+        let (name, expected) = line.split_once(' ').ok_or("two columns expected")?;
+        let inventory = zoo::find(name)?.inventory(InputSpec::rgb(CLASSES))?;
+        let own = inventory.shapes();
+        let own = own.iter().filter(|(name, _)| !is_buffer(name) && !name.starts_with("auxiliary_head."));
+        let counted: usize = own.map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        ensure(counted == expected.parse::<usize>()?, || format!("{line}: counted {counted}"))?;
+    }
+    Ok(())
+}
+
+/// Checkpoints for inference come without the head that only training uses.
+fn without_auxiliary() -> Check {
+    let fixture = Fixture::open("fcn-tiny", "mmseg")?;
+    let mut tensors = fixture.tensors()?;
+    tensors.retain(|name, _| !name.starts_with("auxiliary_head."));
+    let (network, report, _) = fixture.model.load(tensors, &Device::Cpu)?;
+    ensure(report.fits(), || report.to_string())?;
+    fixture.compare(network.as_ref())
+}
