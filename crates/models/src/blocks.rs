@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use segbench_nn::layers::{BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig};
-use segbench_nn::ops::{self, Conv2dOptions};
+use segbench_nn::ops::{self, Conv2dOptions, Interpolation, ResizeTo};
 use segbench_nn::{Context, Result};
 
 /// A square convolution without bias, BatchNorm, and ReLU.
@@ -47,13 +47,29 @@ impl Window {
 
     /// A convolution with this window and without bias.
     pub(crate) fn conv(self, inputs: usize, outputs: usize, groups: usize, vb: VarBuilder) -> Result<Conv2d> {
+        self.any_conv(inputs, outputs, groups, false, vb)
+    }
+
+    /// A convolution with this window and a bias.
+    pub(crate) fn biased(self, inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Conv2d> {
+        self.any_conv(inputs, outputs, 1, true, vb)
+    }
+
+    fn any_conv(
+        self,
+        inputs: usize,
+        outputs: usize,
+        groups: usize,
+        bias: bool,
+        vb: VarBuilder,
+    ) -> Result<Conv2d> {
         let options = Conv2dOptions {
             stride: [self.stride; 2],
             dilation: [self.dilation; 2],
             groups,
             ..Conv2dOptions::padded(self.kernel / 2 * self.dilation)
         };
-        let config = Conv2dConfig { options, bias: false, init: None };
+        let config = Conv2dConfig { options, bias, init: None };
         Conv2d::new(inputs, outputs, [self.kernel; 2], config, vb)
     }
 }
@@ -146,4 +162,24 @@ impl SeparableBlock {
 pub(crate) fn size(x: &Tensor) -> Result<[usize; 2]> {
     let (_, _, height, width) = x.dims4()?;
     Ok([height, width])
+}
+
+/// Resizes a map to the size of another.
+pub(crate) fn resize_like(x: &Tensor, other: &Tensor, align_corners: bool) -> Result<Tensor> {
+    let [height, width] = size(other)?;
+    ops::resize_bilinear(x, height, width, align_corners)
+}
+
+/// Adds to each map the next smaller one, resized, from the smallest to the largest.
+pub(crate) fn add_top_down(maps: &mut [Tensor], interpolation: Interpolation) -> Result<()> {
+    for index in (1..maps.len()).rev() {
+        let to = ResizeTo::Size(size(&maps[index - 1])?);
+        maps[index - 1] = (&maps[index - 1] + ops::resize(&maps[index], to, interpolation)?)?;
+    }
+    Ok(())
+}
+
+/// `1 / (1 + exp(-x))`, written so that neither it nor its gradient overflows.
+pub(crate) fn sigmoid(x: &Tensor) -> Result<Tensor> {
+    Ok(x.affine(0.5, 0.0)?.tanh()?.affine(0.5, 0.5)?)
 }

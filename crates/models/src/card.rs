@@ -21,6 +21,20 @@ pub struct ModelCard {
     pub weights: &'static [WeightSource],
 }
 
+impl ModelCard {
+    /// What the cards of networks share that are compared with mmsegmentation only. Names and references are left to fill in.
+    pub(crate) const MMSEGMENTATION: Self = Self {
+        name: "",
+        title: "",
+        year: 0,
+        paper_url: "",
+        references: &[],
+        status: Status::Parity,
+        preprocessing: Preprocessing::IMAGENET,
+        weights: &[],
+    };
+}
+
 /// An implementation by others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reference {
@@ -28,6 +42,13 @@ pub struct Reference {
     pub project: &'static str,
     /// File and class within it.
     pub path: &'static str,
+}
+
+impl Reference {
+    /// A file and class of the mmsegmentation that fixtures are made with.
+    pub(crate) const fn mmsegmentation(path: &'static str) -> Self {
+        Self { project: "mmsegmentation 1.2.2", path }
+    }
 }
 
 /// How far an implementation is tested.

@@ -1,4 +1,4 @@
-//! Networks of a backbone, a decoding head and auxiliary heads, in mmsegmentation's terms and with its tensor names.
+//! Networks of a backbone, perhaps a neck, a decoding head and auxiliary heads, in mmsegmentation's terms and with its tensor names.
 //!
 //! Such a network is a [`HeadConfig`], which knows how to build its head, and a [`Recipe`], which names it: card and presets. The
 //! rest (settings, building, recognizing a checkpoint, the pass itself) is here, once.
@@ -10,13 +10,17 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Architecture, Layout, Presets, Tensors};
-use crate::features::{Backbone, Head, Stage};
+use crate::backbones::{self, resnet};
+use crate::features::{Backbone, Head, Neck, Stage};
 use crate::heads::fcn;
-use crate::{Error, InputSpec, ModelCard, Result, SegOutput, Segmentor, backbones};
+use crate::{Error, InputSpec, ModelCard, Result, SegOutput, Segmentor, necks};
 
 /// Settings of a decoding head.
 pub trait HeadConfig: Default + Serialize + DeserializeOwned + 'static {
-    /// Everything that is wrong with the settings, for these maps of the backbone.
+    /// The parameter of the head whose first dimension is the number of classes.
+    const CLASSIFIER: &'static str = "conv_seg.weight";
+
+    /// Everything that is wrong with the settings, for these maps of the backbone or the neck.
     fn problems(&self, stages: &[Stage]) -> Vec<String>;
 
     /// Builds the head; `align_corners` says how it resizes maps.
@@ -54,21 +58,48 @@ pub trait Recipe: 'static {
 pub struct Config<H> {
     /// The encoder.
     pub backbone: backbones::Config,
+    /// What stands between the encoder and the heads.
+    pub neck: Option<necks::Config>,
     /// The decoder.
     pub decode_head: H,
-    /// A head that only training uses.
-    pub auxiliary_head: Option<fcn::Config>,
+    /// Heads that only training uses. The parameters of a single one have no number in their names.
+    pub auxiliary_heads: Vec<fcn::Config>,
     /// Whether maps are resized corner to corner. mmsegmentation: no, but for crops of 769x769.
     pub align_corners: bool,
 }
 
 impl<H: HeadConfig> Default for Config<H> {
     fn default() -> Self {
+        Self::on_resnet(resnet::Config::default(), H::default(), 256)
+    }
+}
+
+impl<H> Config<H> {
+    /// A network on a ResNet, with an auxiliary head of this many channels on the third map.
+    pub fn on_resnet(backbone: resnet::Config, decode_head: H, auxiliary: usize) -> Self {
         Self {
-            backbone: backbones::Config::Resnet(backbones::resnet::Config::default()),
-            decode_head: H::default(),
-            auxiliary_head: Some(fcn::Config::auxiliary(256)),
+            backbone: backbones::Config::Resnet(backbone),
+            neck: None,
+            decode_head,
+            auxiliary_heads: vec![fcn::Config::auxiliary(auxiliary)],
             align_corners: false,
+        }
+    }
+
+    /// The maps that the heads get.
+    fn stages(&self) -> Vec<Stage> {
+        let stages = self.backbone.stages();
+        match &self.neck {
+            Some(neck) => neck.stages(&stages),
+            None => stages,
+        }
+    }
+
+    /// What the names of an auxiliary head's parameters begin with.
+    fn auxiliary_name(&self, index: usize) -> String {
+        match self.auxiliary_heads.len() {
+            1 => "auxiliary_head".to_owned(),
+            _ => format!("auxiliary_head.{index}"),
         }
     }
 }
@@ -82,32 +113,36 @@ impl<R: Recipe> Architecture for R {
 
     fn problems(config: &Self::Config) -> Vec<String> {
         let mut problems = config.backbone.problems();
-        if problems.is_empty() {
-            let stages = config.backbone.stages();
-            let named = |name: &str, problem: &String| format!("{name}: {problem}");
-            let head = config.decode_head.problems(&stages);
-            problems.extend(head.iter().map(|problem| named("decode_head", problem)));
-            let auxiliary = config.auxiliary_head.as_ref().map(|head| head.problems(&stages));
-            let auxiliary = auxiliary.unwrap_or_default();
-            problems.extend(auxiliary.iter().map(|problem| named("auxiliary_head", problem)));
+        problems.extend(config.neck.iter().flat_map(necks::Config::problems));
+        if !problems.is_empty() {
+            return problems;
+        }
+        let stages = config.stages();
+        let mut add = |name: &str, found: Vec<String>| {
+            problems.extend(found.iter().map(|problem| format!("{name}: {problem}")));
+        };
+        add("decode_head", config.decode_head.problems(&stages));
+        for (index, head) in config.auxiliary_heads.iter().enumerate() {
+            add(&config.auxiliary_name(index), head.problems(&stages));
         }
         problems
     }
 
     fn build(config: &Self::Config, io: InputSpec, vb: VarBuilder) -> Result<Box<dyn Segmentor>> {
         let backbone = config.backbone.build(io.channels, vb.pp("backbone"))?;
-        let (stages, align) = (backbone.stages(), config.align_corners);
-        let head = config.decode_head.build(stages, io.classes, align, vb.pp("decode_head"))?;
-        let auxiliary = config
-            .auxiliary_head
-            .as_ref()
-            .map(|head| head.build(stages, io.classes, align, vb.pp("auxiliary_head")));
-        let auxiliary = auxiliary.transpose()?.into_iter().collect();
+        let neck = config.neck.as_ref().map(|neck| neck.build(backbone.stages(), vb.pp("neck")));
+        let (stages, align) = (config.stages(), config.align_corners);
+        let head = config.decode_head.build(&stages, io.classes, align, vb.pp("decode_head"))?;
+        let auxiliary =
+            config.auxiliary_heads.iter().enumerate().map(|(index, head)| {
+                head.build(&stages, io.classes, align, vb.pp(config.auxiliary_name(index)))
+            });
         Ok(Box::new(EncoderDecoder {
             name: R::CARD.title,
             backbone,
+            neck: neck.transpose()?,
             head,
-            auxiliary,
+            auxiliary: auxiliary.collect::<LayerResult<_>>()?,
             io,
             align_corners: align,
         }))
@@ -123,10 +158,10 @@ impl<R: Recipe> Architecture for R {
             let tensor = tensors.get(name).ok_or_else(|| format!("there is no tensor `{name}`"))?;
             tensor.dim(axis).map_err(|_| format!("`{name}` has the shape {:?}", tensor.dims()))
         };
-        let classes = size("decode_head.conv_seg.weight", 0)?;
+        let classes = size(&format!("decode_head.{}", R::Head::CLASSIFIER), 0)?;
         let channels = size(&format!("backbone.{}", config.backbone.first_weight()), 1)?;
         if !tensors.keys().any(|name| name.starts_with("auxiliary_head.")) {
-            config.auxiliary_head = None;
+            config.auxiliary_heads.clear();
         }
         Ok((config, InputSpec { classes, channels }))
     }
@@ -136,6 +171,7 @@ impl<R: Recipe> Architecture for R {
 struct EncoderDecoder {
     name: &'static str,
     backbone: Box<dyn Backbone>,
+    neck: Option<Box<dyn Neck>>,
     head: Box<dyn Head>,
     auxiliary: Vec<Box<dyn Head>>,
     io: InputSpec,
@@ -154,21 +190,23 @@ impl Segmentor for EncoderDecoder {
                 });
             }
         }
-        let features = self.backbone.forward(input, ctx)?;
-        for (index, feature) in features.iter().enumerate() {
-            ctx.record(&format!("backbone.{index}"), feature);
+        let record = |part: &str, maps: &[Tensor]| {
+            maps.iter().enumerate().for_each(|(index, map)| ctx.record(&format!("{part}.{index}"), map));
+        };
+        let mut features = self.backbone.forward(input, ctx)?;
+        record("backbone", &features);
+        if let Some(neck) = &self.neck {
+            features = neck.forward(&features, ctx)?;
+            record("neck", &features);
         }
-        let logits = self.head.forward(&features, ctx)?;
-        ctx.record("head", &logits);
-        let mut auxiliary = Vec::new();
+        let mut output = self.head.forward(&features, ctx)?;
+        ctx.record("head", &output.logits);
         if ctx.is_training() {
-            for (index, head) in self.auxiliary.iter().enumerate() {
-                let logits = head.forward(&features, ctx)?;
-                ctx.record(&format!("aux.{index}"), &logits);
-                auxiliary.push(logits);
+            for head in &self.auxiliary {
+                output.auxiliary.push(head.forward(&features, ctx)?.logits);
             }
         }
-        Ok(SegOutput { logits, auxiliary })
+        Ok(output)
     }
 
     fn align_corners(&self) -> bool {

@@ -3,6 +3,8 @@
 use candle_core::Tensor;
 use segbench_nn::{Context, Result};
 
+use crate::SegOutput;
+
 /// What is known of a map before it is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {
@@ -29,12 +31,25 @@ pub trait Backbone: Send + Sync {
     fn forward(&self, x: &Tensor, ctx: &Context) -> Result<Vec<Tensor>>;
 }
 
-/// Turns maps into class scores.
-pub trait Head: Send + Sync {
-    /// Computes the scores `(B, classes, h, w)` at the head's own size.
+/// Turns the maps of a backbone into others.
+pub trait Neck: Send + Sync {
+    /// The maps it makes.
+    fn stages(&self) -> &[Stage];
+
+    /// Computes the maps.
     ///
     /// # Errors
     ///
     /// [`segbench_nn::Error::Shape`] if the maps are not those it was built for.
-    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<Tensor>;
+    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<Vec<Tensor>>;
+}
+
+/// Turns maps into class scores.
+pub trait Head: Send + Sync {
+    /// Computes the scores `(B, classes, h, w)` at the head's own size, and in training what else its loss needs.
+    ///
+    /// # Errors
+    ///
+    /// [`segbench_nn::Error::Shape`] if the maps are not those it was built for.
+    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<SegOutput>;
 }

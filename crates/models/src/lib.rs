@@ -11,6 +11,7 @@ pub mod encoder_decoder;
 mod error;
 pub mod features;
 pub mod heads;
+pub mod necks;
 mod segmentor;
 mod shipped;
 pub mod zoo;

@@ -1,5 +1,7 @@
 //! What every network can do: turn normalized images into class scores.
 
+use std::collections::BTreeMap;
+
 use candle_core::Tensor;
 use segbench_nn::Context;
 
@@ -28,8 +30,17 @@ pub trait Segmentor: Send + Sync {
 pub struct SegOutput {
     /// Class scores `(B, classes, h, w)` before the softmax.
     pub logits: Tensor,
-    /// Scores of heads that only training uses; empty in a pass that predicts.
+    /// Class scores that only training uses, of auxiliary heads and of the earlier heads of a cascade; empty in a pass that
+    /// predicts.
     pub auxiliary: Vec<Tensor>,
+    /// What else the network's own loss needs, under names that its file documents; empty in a pass that predicts.
+    pub extra: BTreeMap<&'static str, Tensor>,
+}
+
+impl From<Tensor> for SegOutput {
+    fn from(logits: Tensor) -> Self {
+        Self { logits, auxiliary: Vec::new(), extra: BTreeMap::new() }
+    }
 }
 
 /// What a network is built for.

@@ -2,9 +2,17 @@
 //!
 //! Adding a network is one file in `zoo/`, its `mod` line and its line in [`ZOO`].
 
+pub mod apcnet;
+pub mod deeplabv3;
+pub mod deeplabv3plus;
+pub mod dmnet;
+pub mod encnet;
 pub mod fcn;
+pub mod fpn;
+pub mod psanet;
 pub mod pspnet;
 pub mod segformer;
+pub mod upernet;
 
 use candle_core::Device;
 use candle_nn::VarBuilder;
@@ -15,7 +23,19 @@ use crate::architecture::{Entry, Layout, Tensors, entry};
 use crate::{Error, InputSpec, ModelCard, Result, Segmentor};
 
 /// All architectures, sorted by name.
-pub static ZOO: &[Entry] = &[entry::<fcn::Fcn>(), entry::<pspnet::PspNet>(), entry::<segformer::SegFormer>()];
+pub static ZOO: &[Entry] = &[
+    entry::<apcnet::ApcNet>(),
+    entry::<deeplabv3::DeepLabV3>(),
+    entry::<deeplabv3plus::DeepLabV3Plus>(),
+    entry::<dmnet::DmNet>(),
+    entry::<encnet::EncNet>(),
+    entry::<fcn::Fcn>(),
+    entry::<fpn::SemanticFpn>(),
+    entry::<psanet::PsaNet>(),
+    entry::<pspnet::PspNet>(),
+    entry::<segformer::SegFormer>(),
+    entry::<upernet::UperNet>(),
+];
 
 /// An architecture with one of its presets.
 #[derive(Debug, Clone, Copy)]

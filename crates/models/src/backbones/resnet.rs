@@ -12,9 +12,13 @@ use segbench_nn::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{Window, batch_norm};
+use crate::card::Reference;
 use crate::features::{Backbone, Stage};
 
 const STAGES: usize = 4;
+
+/// What the cards of networks on it refer to.
+pub(crate) const REFERENCE: Reference = Reference::mmsegmentation("models/backbones/resnet.py ResNetV1c");
 
 /// Settings of a ResNet; the default is the dilated ResNet-50 v1c of mmsegmentation's `r50-d8` networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +69,11 @@ impl Config {
     /// The same with this many layers.
     pub fn depth(self, depth: usize) -> Self {
         Self { depth, ..self }
+    }
+
+    /// The same with this many pixels of the image for one step of the last map.
+    pub fn output_stride(self, output_stride: usize) -> Self {
+        Self { output_stride, ..self }
     }
 
     /// Everything that is wrong with the settings.

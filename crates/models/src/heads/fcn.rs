@@ -9,6 +9,7 @@ use segbench_nn::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Classifier, problems};
+use crate::SegOutput;
 use crate::blocks::{ConvBlock, Window};
 use crate::encoder_decoder::HeadConfig;
 use crate::features::{Head, Stage};
@@ -81,7 +82,7 @@ struct FcnHead {
 }
 
 impl Head for FcnHead {
-    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<Tensor> {
+    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<SegOutput> {
         let input = &features[self.stage];
         let mut x = input.clone();
         for conv in &self.convs {
@@ -90,6 +91,6 @@ impl Head for FcnHead {
         if let Some(concat) = &self.concat {
             x = concat.forward(&Tensor::cat(&[input, &x], 1)?, ctx)?;
         }
-        self.classifier.forward(&x, ctx)
+        Ok(self.classifier.forward(&x, ctx)?.into())
     }
 }

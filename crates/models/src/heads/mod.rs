@@ -1,5 +1,6 @@
 //! Decoders that several networks share.
 
+pub mod aspp;
 mod classifier;
 pub mod fcn;
 pub mod ppm;

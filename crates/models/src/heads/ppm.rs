@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use segbench_nn::{Context, Result, ops};
 
+use super::problems;
 use crate::blocks::{ConvBlock, Window, size};
 
 /// The pooled branches of a pyramid and the convolution that joins them with the map.
@@ -56,4 +57,13 @@ impl PyramidPooling {
         }
         self.bottleneck.forward(&Tensor::cat(&maps, 1)?, ctx)
     }
+}
+
+/// What is wrong with the settings that the heads with pooled grids share.
+pub(crate) fn grid_problems(channels: usize, drop_rate: f32, pool_scales: &[usize]) -> Vec<String> {
+    let mut problems = problems(channels, drop_rate);
+    if pool_scales.contains(&0) {
+        problems.push("a grid of pool_scales has no cells".into());
+    }
+    problems
 }

@@ -8,26 +8,22 @@ use candle_nn::VarBuilder;
 use segbench_nn::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::SegOutput;
 use crate::architecture::Presets;
-use crate::backbones::{self, resnet};
-use crate::card::{ModelCard, Preprocessing, Reference, Status};
+use crate::backbones::resnet;
+use crate::card::{ModelCard, Reference};
 use crate::encoder_decoder::{Config, HeadConfig, Recipe};
 use crate::features::{Head, Stage};
-use crate::heads::ppm::PyramidPooling;
-use crate::heads::{Classifier, fcn, problems};
+use crate::heads::Classifier;
+use crate::heads::ppm::{PyramidPooling, grid_problems};
 
 static CARD: ModelCard = ModelCard {
     name: "pspnet",
     title: "PSPNet",
     year: 2017,
     paper_url: "https://arxiv.org/abs/1612.01105",
-    references: &[
-        Reference { project: "mmsegmentation 1.2.2", path: "models/backbones/resnet.py ResNetV1c" },
-        Reference { project: "mmsegmentation 1.2.2", path: "models/decode_heads/psp_head.py PSPHead" },
-    ],
-    status: Status::Parity,
-    preprocessing: Preprocessing::IMAGENET,
-    weights: &[],
+    references: &[resnet::REFERENCE, Reference::mmsegmentation("models/decode_heads/psp_head.py PSPHead")],
+    ..ModelCard::MMSEGMENTATION
 };
 
 /// Settings of the head.
@@ -57,34 +53,20 @@ impl Recipe for PspNet {
     const CARD: &'static ModelCard = &CARD;
     const DEFAULT_PRESET: &'static str = "r50-d8";
     const PRESETS: Presets<Config<PspConfig>> = &[
-        ("r101-d8", || sized(101, 512, 256)),
-        ("r18-d8", || sized(18, 128, 64)),
+        ("r101-d8", || Config::on_resnet(resnet::Config::default().depth(101), PspConfig::default(), 256)),
+        ("r18-d8", || Config::on_resnet(resnet::Config::default().depth(18), with_channels(128), 64)),
         ("r50-d8", Config::default),
-        ("tiny", || Config {
-            backbone: backbones::Config::Resnet(resnet::Config::tiny()),
-            decode_head: PspConfig { channels: 12, ..Default::default() },
-            auxiliary_head: Some(fcn::Config::auxiliary(4)),
-            ..Default::default()
-        }),
+        ("tiny", || Config::on_resnet(resnet::Config::tiny(), with_channels(12), 4)),
     ];
 }
 
-fn sized(depth: usize, channels: usize, auxiliary: usize) -> Config<PspConfig> {
-    Config {
-        backbone: backbones::Config::Resnet(resnet::Config::default().depth(depth)),
-        decode_head: PspConfig { channels, ..Default::default() },
-        auxiliary_head: Some(fcn::Config::auxiliary(auxiliary)),
-        ..Default::default()
-    }
+fn with_channels(channels: usize) -> PspConfig {
+    PspConfig { channels, ..Default::default() }
 }
 
 impl HeadConfig for PspConfig {
     fn problems(&self, _: &[Stage]) -> Vec<String> {
-        let mut problems = problems(self.channels, self.drop_rate);
-        if self.pool_scales.contains(&0) {
-            problems.push("a grid of pool_scales has no cells".into());
-        }
-        problems
+        grid_problems(self.channels, self.drop_rate, &self.pool_scales)
     }
 
     fn build(
@@ -110,7 +92,8 @@ struct PspHead {
 }
 
 impl Head for PspHead {
-    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<Tensor> {
-        self.classifier.forward(&self.pyramid.forward(&features[self.stage], ctx)?, ctx)
+    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<SegOutput> {
+        let x = self.pyramid.forward(&features[self.stage], ctx)?;
+        Ok(self.classifier.forward(&x, ctx)?.into())
     }
 }

@@ -210,7 +210,7 @@ impl Segmentor for Network {
         let features = self.encoder.forward(input, ctx)?;
         let logits = self.head.forward(&features, ctx)?;
         ctx.record("head", &logits);
-        Ok(SegOutput { logits, auxiliary: Vec::new() })
+        Ok(logits.into())
     }
 
     fn align_corners(&self) -> bool {

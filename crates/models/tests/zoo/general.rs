@@ -158,6 +158,10 @@ fn gradients(model: &Model, config: &serde_json::Value) -> Check {
         let weights = Tensor::from_vec(seeded("loss", &[19 * h * w]), (1, 19, h, w), &Device::Cpu)?;
         loss = (loss + ops::softmax(logits, 1)?.broadcast_mul(&weights)?.sum_all()?)?;
     }
+    for (name, values) in &out.extra {
+        let weights = Tensor::from_vec(seeded(name, &[values.elem_count()]), values.dims(), &Device::Cpu)?;
+        loss = (loss + (values * weights)?.sum_all()?)?;
+    }
     let gradients = loss.backward()?;
     for (name, var) in parameters.trainable() {
         let gradient = gradients.get(&var).ok_or_else(|| format!("`{name}` gets no gradient"))?;
@@ -172,6 +176,9 @@ fn gradients(model: &Model, config: &serde_json::Value) -> Check {
 /// The settings with every probability of dropping something set to 0.
 pub(crate) fn without_dropout(config: &serde_json::Value) -> serde_json::Value {
     let mut config = config.clone();
+    if let Some(items) = config.as_array_mut() {
+        items.iter_mut().for_each(|item| *item = without_dropout(item));
+    }
     if let Some(fields) = config.as_object_mut() {
         for (name, value) in fields {
             *value = match value.is_number() && name.ends_with("_rate") {
