@@ -148,6 +148,12 @@ impl SeparableBlock {
         })
     }
 
+    /// The same block without both ReLUs.
+    pub fn without_relu(self) -> Self {
+        let (depthwise, pointwise) = (self.depthwise.without_relu(), self.pointwise.without_relu());
+        Self { depthwise, pointwise }
+    }
+
     /// Applies the block to `x: (B, inputs, H, W)`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::architecture::{Architecture, Layout, Presets, Tensors};
 use crate::backbones::{self, resnet};
 use crate::features::{Backbone, Head, Neck, Stage};
 use crate::heads::fcn;
+use crate::segmentor::AUXILIARY_WEIGHT;
 use crate::{Error, InputSpec, ModelCard, Result, SegOutput, Segmentor, necks};
 
 /// Settings of a decoding head.
@@ -64,6 +65,8 @@ pub struct Config<H> {
     pub decode_head: H,
     /// Heads that only training uses. The parameters of a single one have no number in their names.
     pub auxiliary_heads: Vec<fcn::Config>,
+    /// Weight of the loss of each of these heads, and of the earlier heads of a cascade. mmsegmentation: 0.4; BiSeNet: 1.
+    pub auxiliary_weight: f64,
     /// Whether maps are resized corner to corner. mmsegmentation: no, but for crops of 769x769.
     pub align_corners: bool,
 }
@@ -77,13 +80,14 @@ impl<H: HeadConfig> Default for Config<H> {
 impl<H> Config<H> {
     /// A network on a ResNet, with an auxiliary head of this many channels on the third map.
     pub fn on_resnet(backbone: resnet::Config, decode_head: H, auxiliary: usize) -> Self {
-        Self {
-            backbone: backbones::Config::Resnet(backbone),
-            neck: None,
-            decode_head,
-            auxiliary_heads: vec![fcn::Config::auxiliary(auxiliary)],
-            align_corners: false,
-        }
+        let auxiliary = vec![fcn::Config::auxiliary(auxiliary)];
+        Self::on(backbones::Config::Resnet(backbone), decode_head, auxiliary)
+    }
+
+    /// A network without a neck.
+    pub fn on(backbone: backbones::Config, decode_head: H, auxiliary_heads: Vec<fcn::Config>) -> Self {
+        let auxiliary_weight = AUXILIARY_WEIGHT;
+        Self { backbone, neck: None, decode_head, auxiliary_heads, auxiliary_weight, align_corners: false }
     }
 
     /// The maps that the heads get.
@@ -114,6 +118,9 @@ impl<R: Recipe> Architecture for R {
     fn problems(config: &Self::Config) -> Vec<String> {
         let mut problems = config.backbone.problems();
         problems.extend(config.neck.iter().flat_map(necks::Config::problems));
+        if !(config.auxiliary_weight.is_finite() && config.auxiliary_weight >= 0.0) {
+            problems.push(format!("auxiliary_weight {} is not a positive number", config.auxiliary_weight));
+        }
         if !problems.is_empty() {
             return problems;
         }
@@ -144,6 +151,7 @@ impl<R: Recipe> Architecture for R {
             head,
             auxiliary: auxiliary.collect::<LayerResult<_>>()?,
             io,
+            auxiliary_weight: config.auxiliary_weight,
             align_corners: align,
         }))
     }
@@ -175,6 +183,7 @@ struct EncoderDecoder {
     head: Box<dyn Head>,
     auxiliary: Vec<Box<dyn Head>>,
     io: InputSpec,
+    auxiliary_weight: f64,
     align_corners: bool,
 }
 
@@ -211,5 +220,9 @@ impl Segmentor for EncoderDecoder {
 
     fn align_corners(&self) -> bool {
         self.align_corners
+    }
+
+    fn auxiliary_weight(&self) -> f64 {
+        self.auxiliary_weight
     }
 }

@@ -7,6 +7,9 @@ use segbench_nn::Context;
 
 use crate::Result;
 
+/// What mmsegmentation gives the auxiliary heads of most networks.
+pub(crate) const AUXILIARY_WEIGHT: f64 = 0.4;
+
 /// A network with its weights.
 pub trait Segmentor: Send + Sync {
     /// Computes class scores.
@@ -23,6 +26,11 @@ pub trait Segmentor: Send + Sync {
 
     /// How the logits are to be resized to the image.
     fn align_corners(&self) -> bool;
+
+    /// Weight of the loss of each of the [auxiliary](SegOutput::auxiliary) scores beside that of the logits.
+    fn auxiliary_weight(&self) -> f64 {
+        AUXILIARY_WEIGHT
+    }
 }
 
 /// What a network computes.

@@ -3,15 +3,19 @@
 //! Adding a network is one file in `zoo/`, its `mod` line and its line in [`ZOO`].
 
 pub mod apcnet;
+pub mod bisenet;
+pub mod bisenetv2;
 pub mod deeplabv3;
 pub mod deeplabv3plus;
 pub mod dmnet;
 pub mod encnet;
 pub mod fcn;
 pub mod fpn;
+pub mod ocrnet;
 pub mod psanet;
 pub mod pspnet;
 pub mod segformer;
+pub mod unet;
 pub mod upernet;
 
 use candle_core::Device;
@@ -25,15 +29,19 @@ use crate::{Error, InputSpec, ModelCard, Result, Segmentor};
 /// All architectures, sorted by name.
 pub static ZOO: &[Entry] = &[
     entry::<apcnet::ApcNet>(),
+    entry::<bisenet::BiSeNet>(),
+    entry::<bisenetv2::BiSeNetV2>(),
     entry::<deeplabv3::DeepLabV3>(),
     entry::<deeplabv3plus::DeepLabV3Plus>(),
     entry::<dmnet::DmNet>(),
     entry::<encnet::EncNet>(),
     entry::<fcn::Fcn>(),
     entry::<fpn::SemanticFpn>(),
+    entry::<ocrnet::OcrNet>(),
     entry::<psanet::PsaNet>(),
     entry::<pspnet::PspNet>(),
     entry::<segformer::SegFormer>(),
+    entry::<unet::UNet>(),
     entry::<upernet::UperNet>(),
 ];
 

@@ -23,8 +23,6 @@ use crate::schedule::learning_rate;
 use crate::validation::{Validation, predictions, validate};
 use crate::{Error, TrainOptions};
 
-/// Weight of the loss of an auxiliary head, as in mmsegmentation.
-const AUXILIARY_WEIGHT: f64 = 0.4;
 /// Batches that are prepared ahead of the step that needs them.
 const PREPARED: usize = 2;
 
@@ -284,7 +282,7 @@ impl Training<'_> {
         };
         let mut loss = of(&output.logits)?;
         for logits in &output.auxiliary {
-            loss = (loss + (of(logits)? * AUXILIARY_WEIGHT)?)?;
+            loss = (loss + (of(logits)? * self.network.auxiliary_weight())?)?;
         }
         Ok(loss)
     }

@@ -1,7 +1,11 @@
-//! Encoders that several networks share.
+//! Encoders, and what is built like one.
 
+pub mod bisenet;
+pub mod bisenetv2;
+pub mod hrnet;
 pub mod mit;
 pub mod resnet;
+pub mod unet;
 
 use candle_nn::VarBuilder;
 use segbench_nn::Result;
@@ -13,30 +17,50 @@ use crate::features::{Backbone, Stage};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Config {
+    /// The paths of BiSeNet, one of them this ResNet.
+    Bisenet(resnet::Config),
+    /// The branches of BiSeNet V2.
+    Bisenetv2(bisenetv2::Config),
+    /// A network of branches of all sizes.
+    Hrnet(hrnet::Config),
     /// A residual network.
     Resnet(resnet::Config),
+    /// An encoder with a decoder that mirrors it.
+    Unet(unet::Config),
 }
 
 impl Config {
     /// Everything that is wrong with the settings.
     pub fn problems(&self) -> Vec<String> {
         match self {
-            Self::Resnet(config) => config.problems(),
+            Self::Bisenet(config) | Self::Resnet(config) => config.problems(),
+            Self::Bisenetv2(config) => config.problems(),
+            Self::Hrnet(config) => config.problems(),
+            Self::Unet(config) => config.problems(),
         }
     }
 
     /// The maps it makes.
     pub fn stages(&self) -> Vec<Stage> {
         match self {
+            Self::Bisenet(config) => bisenet::stages(config),
+            Self::Bisenetv2(config) => config.stages(),
+            Self::Hrnet(config) => config.stages(),
             Self::Resnet(config) => config.stages(),
+            Self::Unet(config) => config.stages(),
         }
     }
 
     /// A parameter whose second dimension is the channels of the image.
     pub fn first_weight(&self) -> &'static str {
         match self {
-            Self::Resnet(resnet::Config { variant: resnet::Variant::V1, .. }) => "conv1.weight",
+            Self::Bisenet(_) => "spatial_path.layer1.conv.weight",
+            Self::Bisenetv2(_) => "detail.detail_branch.0.0.conv.weight",
+            Self::Hrnet(_) | Self::Resnet(resnet::Config { variant: resnet::Variant::V1, .. }) => {
+                "conv1.weight"
+            }
             Self::Resnet(_) => "stem.0.weight",
+            Self::Unet(_) => "encoder.0.0.convs.0.conv.weight",
         }
     }
 
@@ -47,7 +71,11 @@ impl Config {
     /// Whatever `vb` reports for a parameter.
     pub fn build(&self, channels: usize, vb: VarBuilder) -> Result<Box<dyn Backbone>> {
         Ok(match self {
+            Self::Bisenet(config) => Box::new(bisenet::BiSeNet::new(config, channels, vb)?),
+            Self::Bisenetv2(config) => Box::new(bisenetv2::BiSeNetV2::new(config, channels, vb)?),
+            Self::Hrnet(config) => Box::new(hrnet::HrNet::new(config, channels, vb)?),
             Self::Resnet(config) => Box::new(resnet::ResNet::new(config, channels, vb)?),
+            Self::Unet(config) => Box::new(unet::UNet::new(config, channels, vb)?),
         })
     }
 }

@@ -211,19 +211,21 @@ impl Backbone for ResNet {
     }
 }
 
-struct BlockShape {
-    inputs: usize,
-    channels: usize,
-    outputs: usize,
-    stride: usize,
-    dilation: usize,
+/// The sizes of a [`Block`].
+pub(super) struct BlockShape {
+    pub(super) inputs: usize,
+    pub(super) channels: usize,
+    /// More than `channels` in a block of three convolutions.
+    pub(super) outputs: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
     /// Whether a shortcut that shrinks the map pools instead of striding.
-    pools: bool,
+    pub(super) pools: bool,
 }
 
 /// Two or three convolutions beside a shortcut.
 #[derive(Debug)]
-struct Block {
+pub(super) struct Block {
     convs: Vec<(Conv2d, BatchNorm)>,
     shortcut: Option<Shortcut>,
 }
@@ -237,7 +239,7 @@ struct Shortcut {
 }
 
 impl Block {
-    fn new(shape: &BlockShape, first: bool, vb: VarBuilder) -> Result<Self> {
+    pub(super) fn new(shape: &BlockShape, first: bool, vb: VarBuilder) -> Result<Self> {
         let BlockShape { inputs, channels, outputs, stride, dilation, pools } = *shape;
         let strided = Window::new(3).stride(stride).dilation(dilation);
         // The second convolution of a basic block is never dilated, in the reference and so in its checkpoints.
@@ -263,7 +265,7 @@ impl Block {
         Ok(Self { convs: convs.collect::<Result<_>>()?, shortcut: shortcut.transpose()? })
     }
 
-    fn forward(&self, x: &Tensor, ctx: &Context) -> Result<Tensor> {
+    pub(super) fn forward(&self, x: &Tensor, ctx: &Context) -> Result<Tensor> {
         let mut y = x.clone();
         for (index, (conv, norm)) in self.convs.iter().enumerate() {
             y = norm.forward(&conv.forward(&y, ctx)?, ctx)?;

@@ -3,7 +3,9 @@
 pub mod aspp;
 mod classifier;
 pub mod fcn;
+mod input;
 pub mod ppm;
 
 pub use classifier::Classifier;
 pub(crate) use classifier::problems;
+pub use input::Input;

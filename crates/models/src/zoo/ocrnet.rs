@@ -156,7 +156,8 @@ struct ObjectAttention {
 
 impl ObjectAttention {
     fn new(channels: usize, inner: usize, vb: VarBuilder) -> Result<Self> {
-        let block = |name: &str, inputs, outputs| ConvBlock::new(inputs, outputs, Window::new(1), vb.pp(name));
+        let block =
+            |name: &str, inputs, outputs| ConvBlock::new(inputs, outputs, Window::new(1), vb.pp(name));
         Ok(Self {
             query: [block("query_project.0", channels, inner)?, block("query_project.1", inner, inner)?],
             key: [block("key_project.0", channels, inner)?, block("key_project.1", inner, inner)?],

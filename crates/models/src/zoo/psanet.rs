@@ -4,7 +4,7 @@
 //! `ops/psa_mask.py`. Differences from the reference: always both directions, softmax, full masks and no normalization factor, as
 //! in all its configurations.
 
-use candle_core::{DType, Tensor};
+use candle_core::{D, DType, Tensor};
 use candle_nn::VarBuilder;
 use segbench_nn::layers::Conv2d;
 use segbench_nn::{Context, Result, ops};

@@ -62,9 +62,13 @@ impl Fixture {
         self.names.iter().map(|named| Ok((named.name.clone(), named.tensor()?))).collect()
     }
 
-    pub(crate) fn input() -> Result<Tensor, Failed> {
+    /// The images, without the borders that a reference with a divisor does not take.
+    pub(crate) fn input(&self) -> Result<Tensor, Failed> {
         let values = seeded("input", &[INPUT.iter().product()]).into_iter().map(|value| 20.0 * value);
-        Ok(Tensor::from_vec(values.collect(), &INPUT, &Device::Cpu)?)
+        let images = Tensor::from_vec(values.collect(), &INPUT, &Device::Cpu)?;
+        let divisor = self.model.card().preprocessing.divisor as usize;
+        let [height, width] = [INPUT[2], INPUT[3]].map(|side| side / divisor * divisor);
+        Ok(images.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?)
     }
 
     /// The network with these weights in place of the stored ones and with these settings, whatever the weights show.
@@ -80,7 +84,7 @@ impl Fixture {
     /// Compares every stage of a pass with the stored one.
     pub(crate) fn compare(&self, network: &dyn Segmentor) -> Check {
         let ctx = Context::eval().with_trace();
-        network.forward(&Self::input()?, &ctx)?;
+        network.forward(&self.input()?, &ctx)?;
         let trace: BTreeMap<String, Tensor> = ctx.trace().into_iter().collect();
         let expected: Vec<String> = ["backbone.", "head", "neck."].map(|part| self.stages(part)).concat();
         ensure(trace.keys().eq(&expected), || format!("the trace has {:?}", trace.keys()))?;

@@ -15,17 +15,22 @@ use crate::general::without_dropout;
 use crate::{Check, ensure, trial};
 
 /// Presets beside the tiny ones that have a fixture.
-const LARGE: [&str; 11] = [
+const LARGE: [&str; 16] = [
     "apcnet-r50-d8",
+    "bisenet-r18-d32",
+    "bisenetv2-base",
     "deeplabv3-r50-d16",
     "deeplabv3-r50-d8",
     "deeplabv3plus-r50-d8",
     "dmnet-r50-d8",
     "encnet-r50-d8",
+    "fcn-hr18s",
     "fcn-r50-d8",
     "fpn-r50",
+    "ocrnet-hr18s",
     "psanet-r50-d8",
     "pspnet-r50-d8",
+    "unet-s5-d16",
     "upernet-r50",
 ];
 
@@ -88,7 +93,7 @@ fn trains(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> 
     let tensors = fixture.tensors()?.into_iter();
     parameters.load(&tensors.filter(|(name, _)| !name.ends_with("num_batches_tracked")).collect())?;
     let ctx = Context::train(0, 0).with_trace();
-    let output = network.forward(&Fixture::input()?, &ctx)?;
+    let output = network.forward(&fixture.input()?, &ctx)?;
     let mut stages = BTreeMap::from([("train.head".to_owned(), output.logits)]);
     let auxiliary = output.auxiliary.into_iter().enumerate();
     stages.extend(auxiliary.map(|(index, logits)| (format!("train.aux.{index}"), logits)));

@@ -101,7 +101,7 @@ fn notices_nearest() -> Check {
     let fixture = Fixture::open("segformer-tiny", "hf")?;
     let tensors = fixture.tensors()?;
     let ctx = Context::eval().with_trace();
-    fixture.model.load(tensors.clone(), &Device::Cpu)?.0.forward(&Fixture::input()?, &ctx)?;
+    fixture.model.load(tensors.clone(), &Device::Cpu)?.0.forward(&fixture.input()?, &ctx)?;
     let trace: BTreeMap<String, Tensor> = ctx.trace().into_iter().collect();
     let head = |bilinear: bool| -> Result<Tensor, Failed> {
         let (_, _, h, w) = trace["backbone.0"].dims4()?;
