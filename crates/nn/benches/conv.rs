@@ -2,6 +2,8 @@
 //!
 //! `peer_conv.py` measures PyTorch at the same shapes. Cases that candle lacks stand alone.
 
+#![expect(clippy::disallowed_methods, reason = "candle's operators are measured beside ours")]
+
 use std::hint::black_box;
 use std::time::Duration;
 

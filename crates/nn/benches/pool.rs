@@ -3,6 +3,8 @@
 //! `benches/peer_pool.py` times PyTorch at the same shapes. Candle's own operators are left out where they are missing; where they
 //! have no gradient, only the way forward is timed.
 
+#![expect(clippy::disallowed_methods, reason = "candle's operators are measured beside ours")]
+
 use std::hint::black_box;
 use std::time::Duration;
 

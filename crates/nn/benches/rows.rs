@@ -1,6 +1,12 @@
 //! Normalizations, activations, attention, running sums and orders: ours and candle's own operators side by side, forward alone
 //! and with gradients. `peer_rows.py` measures PyTorch on the same shapes.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "candle's operators are measured beside ours"
+)]
+
 use std::hint::black_box;
 use std::time::Duration;
 

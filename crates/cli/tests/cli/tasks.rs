@@ -65,7 +65,7 @@ fn tasks_of_a_preparation_run_elsewhere_in_any_order_and_the_command_merges_them
     // A label of another task's image tells whether the command does done tasks again.
     let status: Value = read(&plan.with_file_name("status").join("000003.json"));
     assert_eq!(status["state"], "done");
-    let label = status["result"][0]["label"].as_str().expect("a label").to_owned();
+    let label = status["result"]["records"][0]["label"].as_str().expect("a label").to_owned();
     let label = place.join("data/prepared/sample").join(label);
     let written = fs::metadata(&label).expect("there").modified().expect("a time");
     place.run(&arguments).is(0, &["74 images"]);

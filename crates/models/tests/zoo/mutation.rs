@@ -7,7 +7,8 @@ use candle_core::{Device, Tensor};
 use libtest_mimic::{Failed, Trial};
 use segbench_models::Tensors;
 use segbench_models::zoo::segformer::{Config, Projection};
-use segbench_nn::{Context, ops};
+use segbench_nn::Context;
+use segbench_nn::ops::{self, Interpolation, ResizeTo};
 
 use crate::fixture::{Fixture, PAIRS};
 use crate::{Check, ensure, trial};
@@ -114,7 +115,7 @@ fn notices_nearest() -> Check {
             stages.push(if bilinear {
                 ops::resize_bilinear(&x, h, w, false)?
             } else {
-                x.upsample_nearest2d(h, w)?
+                ops::resize(&x, ResizeTo::Size([h, w]), Interpolation::Nearest)?
             });
         }
         let x = ops::conv2d(

@@ -250,6 +250,7 @@ pub(super) fn bias_gradient(pass: &Backward, grad: &[f32]) -> Option<Vec<f32>> {
 }
 
 /// For other devices and number formats: candle's convolution where it is right and can, otherwise a product with all windows.
+#[expect(clippy::disallowed_methods, reason = "candle's convolution, where it is right")]
 fn portable<const N: usize>(
     x: &Tensor,
     weight: &Tensor,

@@ -1,6 +1,11 @@
 //! Operations and layers, seen from outside: values, gradients, names, and independence of devices and threads.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "candle's operators are compared with ours"
+)]
 
 mod activations;
 mod anywhere;

@@ -209,6 +209,7 @@ pub fn max_unpool2d(x: &Tensor, indices: &Tensor, [height, width]: [usize; 2]) -
     if !on_cpu(&[x]) {
         let zeros = Tensor::zeros((batch, channels, size), x.dtype(), x.device())?;
         let flat = |t: &Tensor| t.reshape((batch, channels, h * w));
+        #[expect(clippy::disallowed_methods, reason = "zeros need no gradient, and the source's is right")]
         let y = zeros.scatter(&flat(indices)?.contiguous()?, &flat(x)?.contiguous()?, 2)?;
         return Ok(y.reshape((batch, channels, height, width))?);
     }
