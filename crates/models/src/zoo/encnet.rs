@@ -2,7 +2,7 @@
 //!
 //! Reference: mmsegmentation 1.2.2 `EncHead` on `ResNetV1c`, whose tensor names it has. In training the output has in addition
 //! `se_logits: (B, classes)`: for each class a score that it is somewhere in the image, for the semantic encoding loss (binary
-//! cross entropy, weight 0.2). Differences from the reference: no lateral connections (its `add_lateral`, off in all its
+//! cross entropy, weight 0.2), which this project does not compute yet. Differences from the reference: no lateral connections (its `add_lateral`, off in all its
 //! configurations).
 
 use candle_core::{D, Tensor};

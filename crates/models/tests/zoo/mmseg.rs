@@ -1,6 +1,6 @@
 //! Networks that mmsegmentation builds from a backbone and heads: what they predict, how they train, what they count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{Device, Tensor};
 use libtest_mimic::{Failed, Trial};
@@ -62,7 +62,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
     }
     trials.push(trial("counts::parameters_of_all_presets".into(), counts));
-    trials.push(trial("checkpoint::without_an_auxiliary_head_is_taken::fcn-tiny".into(), without_auxiliary));
+    // One head, and several.
+    for model in ["fcn-tiny", "bisenet-tiny"] {
+        let name = format!("checkpoint::without_auxiliary_heads_is_taken::{model}");
+        trials.push(trial(name, || without_auxiliary(model)));
+    }
     trials
 }
 
@@ -125,24 +129,31 @@ fn weighted_sum(name: &str, logits: &Tensor) -> Result<Tensor, Failed> {
     Ok((logits * weights)?.sum_all()?)
 }
 
-/// The parameters of every preset, without the auxiliary head, are as many as in the reference.
+/// The parameters of every preset, without auxiliary heads, are as many as in the reference.
 fn counts() -> Check {
+    let mut counted = BTreeSet::new();
     for line in std::fs::read_to_string(path("mmseg_counts.txt"))?.lines() {
         let (name, expected) = line.split_once(' ').ok_or("two columns expected")?;
         let inventory = zoo::find(name)?.inventory(InputSpec::rgb(CLASSES))?;
         let own = inventory.shapes();
         let own = own.iter().filter(|(name, _)| !is_buffer(name) && !name.starts_with("auxiliary_head."));
-        let counted: usize = own.map(|(_, shape)| shape.iter().product::<usize>()).sum();
-        ensure(counted == expected.parse::<usize>()?, || format!("{line}: counted {counted}"))?;
+        let count: usize = own.map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        ensure(count == expected.parse::<usize>()?, || format!("{line}: counted {count}"))?;
+        counted.insert(name.to_owned());
     }
-    Ok(())
+    let models = zoo::models().into_iter().filter(|model| model.card().name != "segformer");
+    let missing: Vec<String> =
+        models.map(|model| model.name()).filter(|name| !counted.contains(name)).collect();
+    ensure(missing.is_empty(), || format!("no count of {missing:?}"))
 }
 
-/// Checkpoints for inference come without the head that only training uses.
-fn without_auxiliary() -> Check {
-    let fixture = Fixture::open("fcn-tiny", "mmseg")?;
+/// Checkpoints for inference come without the heads that only training uses.
+fn without_auxiliary(model: &str) -> Check {
+    let fixture = Fixture::open(model, "mmseg")?;
     let mut tensors = fixture.tensors()?;
+    let all = tensors.len();
     tensors.retain(|name, _| !name.starts_with("auxiliary_head."));
+    ensure(tensors.len() < all, || "there is none".into())?;
     let (network, report, _) = fixture.model.load(tensors, &Device::Cpu)?;
     ensure(report.fits(), || report.to_string())?;
     fixture.compare(network.as_ref())
