@@ -49,7 +49,7 @@ CASES = [
     ("gather 2x19x8196 of 65536", [(2, 19, 65536)], lambda x: x.gather(2, places)),
     ("cumsum 1000x1000", [(1000, 1000)], lambda x: x.cumsum(1)),
     ("cumsum of a million", [(1_000_000,)], lambda x: x.cumsum(0)),
-    ("sort of a million", [(1, 1_000_000)], lambda x: x.sort(-1, descending=True, stable=True).values),
+    ("sort of a million", [(1, 1_000_000)], lambda x: torch.sort(x, dim=-1, descending=True, stable=True).values),
     ("top 1000 of a million", [(1, 1_000_000)], lambda x: x.topk(1000).values),
 ]
 

@@ -82,7 +82,11 @@ vectorized! {
     fn raise_along<'a>(x: &'a [f32], columns: &'a Windows, y: &'a mut [f32]) {
         for (range, y) in columns.ranges.iter().zip(y) {
             let window = &x[range.clone()];
-            *y = window.iter().step_by(columns.step).skip(1).fold(window[0], |top, x| larger(top, *x));
+            // Neighbors are read without a step, which is twice as fast.
+            *y = match columns.step {
+                1 => window[1..].iter().fold(window[0], |top, x| larger(top, *x)),
+                step => window.iter().step_by(step).skip(1).fold(window[0], |top, x| larger(top, *x)),
+            };
         }
     }
 
