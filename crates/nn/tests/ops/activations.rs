@@ -3,13 +3,13 @@
 use candle_core::{Tensor, Var};
 use segbench_nn::{Result, ops};
 
+use crate::fixture::Fixture;
 use crate::oracle::check_definition;
-use crate::reference::Reference;
 use crate::support::{random, values};
 
 #[test]
 fn activations_equal_pytorch() {
-    let reference = Reference::read("activation.safetensors");
+    let reference = Fixture::read("activation");
     type Curve = fn(&Tensor) -> Result<Tensor>;
     let curves: [(&str, Curve); 11] = [
         ("relu", ops::relu),
@@ -34,7 +34,7 @@ fn activations_equal_pytorch() {
 
 #[test]
 fn softmax_and_its_logarithm_equal_pytorch_over_every_dimension() {
-    let reference = Reference::read("activation.safetensors");
+    let reference = Fixture::read("activation");
     for dim in 0..4 {
         reference.check(&format!("softmax_{dim}"), |t| ops::softmax(&t[0], dim));
         reference.check(&format!("log_softmax_{dim}"), |t| ops::log_softmax(&t[0], dim));

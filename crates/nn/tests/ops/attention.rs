@@ -3,8 +3,8 @@
 use candle_core::{D, Device, Tensor, Var};
 use segbench_nn::{Context, ops};
 
+use crate::fixture::Fixture;
 use crate::oracle::check_definition;
-use crate::reference::Reference;
 use crate::support::{assert_close, random, values};
 
 fn attend(t: &[Tensor], scale: f64) -> Tensor {
@@ -13,10 +13,10 @@ fn attend(t: &[Tensor], scale: f64) -> Tensor {
 
 #[test]
 fn attention_equals_pytorch_with_biases_of_every_shape() {
-    let reference = Reference::read("attention.safetensors");
+    let reference = Fixture::read("attention");
     for prefix in ["one", "tall", "wide", "heads", "long"] {
         for case in reference.cases(prefix) {
-            reference.check(&case, |t| Ok(attend(t, 0.4)));
+            reference.check(case, |t| Ok(attend(t, 0.4)));
         }
     }
     reference.check("extreme", |t| Ok(attend(t, 0.1)));
@@ -24,7 +24,7 @@ fn attention_equals_pytorch_with_biases_of_every_shape() {
 
 #[test]
 fn masked_keys_have_no_weight_and_a_query_without_keys_gets_zero_as_in_pytorch() {
-    let reference = Reference::read("attention.safetensors");
+    let reference = Fixture::read("attention");
     for case in ["masked", "masked_position"] {
         let mask = reference.tensor(&format!("{case}.mask"));
         reference.check(case, |t| {
@@ -39,7 +39,7 @@ fn masked_keys_have_no_weight_and_a_query_without_keys_gets_zero_as_in_pytorch()
 #[test]
 fn decomposed_relative_positions_are_expressible() {
     let (height, width) = (3, 5);
-    let reference = Reference::read("attention.safetensors");
+    let reference = Fixture::read("attention");
     let grid = |of: fn(u32, u32) -> u32, classes: usize| {
         let places: Vec<u32> = (0..15).map(|place| of(place / 5, place % 5)).collect();
         ops::one_hot(&Tensor::new(places, &Device::Cpu).unwrap(), classes).unwrap()

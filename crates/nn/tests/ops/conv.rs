@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor, Var};
 use segbench_nn::ops::{self, Conv2dOptions, Conv3dOptions};
 
 use crate::convolution::{check, five, naive};
-use crate::reference::Reference;
+use crate::fixture::Fixture;
 use crate::support::{assert_close, random, values};
 
 fn options(stride: [usize; 2], padding: [usize; 2], dilation: usize, groups: usize) -> Conv2dOptions {
@@ -13,7 +13,7 @@ fn options(stride: [usize; 2], padding: [usize; 2], dilation: usize, groups: usi
 
 #[test]
 fn convolutions_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     for (case, options) in [
         ("stride_8x7", options([2; 2], [1; 2], 1, 1)),
         ("stride_7x8", options([2; 2], [1; 2], 1, 1)),
@@ -41,7 +41,7 @@ fn convolutions_equal_pytorch_in_value_and_gradient() {
 
 #[test]
 fn views_and_tensors_used_twice_equal_pytorch() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     let padded = Conv2dOptions::padded(1);
     reference.check("transposed_view", |t| ops::conv2d(&t[0].transpose(2, 3)?, &t[1], None, &padded));
     reference.check("narrowed_view", |t| {
@@ -57,7 +57,7 @@ fn views_and_tensors_used_twice_equal_pytorch() {
 
 #[test]
 fn sums_over_many_channels_equal_pytorch() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     let vars = [&[1, 64, 8, 7][..], &[64, 64, 3, 3], &[64]].into_iter().enumerate().map(|(number, dims)| {
         let count: usize = dims.iter().product();
         let values: Vec<f32> =

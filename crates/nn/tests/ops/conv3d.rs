@@ -6,7 +6,7 @@ use segbench_nn::layers::Conv3d;
 use segbench_nn::ops::{self, Conv3dOptions, ConvTranspose3dOptions};
 
 use crate::convolution::{check, five, naive, naive_transposed};
-use crate::reference::Reference;
+use crate::fixture::Fixture;
 use crate::support::random;
 
 fn options(stride: usize, padding: usize, groups: usize) -> Conv3dOptions {
@@ -19,7 +19,7 @@ fn transposed(stride: usize, padding: usize, groups: usize) -> ConvTranspose3dOp
 
 #[test]
 fn volumes_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     let mixed = Conv3dOptions {
         stride: [1, 2, 3],
         padding: [[2; 2], [0; 2], [1; 2]],

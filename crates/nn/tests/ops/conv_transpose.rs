@@ -6,7 +6,7 @@ use segbench_nn::layers::{ConvTranspose2d, ConvTranspose3d};
 use segbench_nn::ops::{self, ConvTranspose2dOptions, ConvTranspose3dOptions};
 
 use crate::convolution::{check, five, naive_transposed};
-use crate::reference::Reference;
+use crate::fixture::Fixture;
 use crate::support::random;
 
 fn options(stride: usize, padding: usize, dilation: usize, groups: usize) -> ConvTranspose2dOptions {
@@ -20,7 +20,7 @@ fn options(stride: usize, padding: usize, dilation: usize, groups: usize) -> Con
 
 #[test]
 fn transposed_convolutions_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     let rest = |rest: usize, options| ConvTranspose2dOptions { output_padding: [rest; 2], ..options };
     for (case, options) in [
         ("up_k2s2", options(2, 0, 1, 1)),

@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor, Var};
 use segbench_nn::ops::{self, Order};
 use segbench_nn::{Error, Result};
 
+use crate::fixture::Fixture;
 use crate::oracle::check_definition;
-use crate::reference::Reference;
 use crate::support::{random, values};
 
 fn integers(t: &Tensor) -> Vec<u32> {
@@ -14,7 +14,7 @@ fn integers(t: &Tensor) -> Vec<u32> {
 
 #[test]
 fn indexing_and_running_sums_equal_pytorch_along_every_dimension() {
-    let reference = Reference::read("indexing.safetensors");
+    let reference = Fixture::read("indexing");
     for dim in 0..4 {
         let indices = |operation: &str| reference.tensor(&format!("{operation}_{dim}.indices")).clone();
         let gathered = indices("gather");
@@ -30,7 +30,7 @@ fn indexing_and_running_sums_equal_pytorch_along_every_dimension() {
 
 #[test]
 fn orders_and_their_indices_equal_pytorch() {
-    let reference = Reference::read("indexing.safetensors");
+    let reference = Fixture::read("indexing");
     for (case, order) in [("sort_ascending", Order::Ascending), ("sort_descending", Order::Descending)] {
         reference.check(case, |t| {
             let (sorted, indices) = ops::sort(&t[0], order)?;

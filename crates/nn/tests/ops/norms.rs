@@ -7,8 +7,8 @@ use candle_nn::VarBuilder;
 use segbench_nn::layers::{BatchNorm, BatchNormConfig, GroupNorm, InstanceNorm, LayerNorm2d};
 use segbench_nn::{Context, ops};
 
+use crate::fixture::Fixture;
 use crate::oracle::check_definition;
-use crate::reference::Reference;
 use crate::support::{assert_close, random, values};
 
 /// Rounding in f32 behind means and deviations, against f64.
@@ -16,7 +16,7 @@ const TOLERANCE: f32 = 5e-5;
 
 #[test]
 fn normalizations_equal_pytorch() {
-    let reference = Reference::read("norm.safetensors");
+    let reference = Fixture::read("norm");
     for case in reference.cases("") {
         let groups = || match reference.tensor(&format!("{case}.in0")).dims()[1] {
             3 => 3,
@@ -24,7 +24,7 @@ fn normalizations_equal_pytorch() {
             _ => 1,
         };
         let is = |kind: &str| case.starts_with(kind);
-        reference.check(&case, |t| match t {
+        reference.check(case, |t| match t {
             [x] if is("instance_norm") => ops::instance_norm(x, None, 1e-5),
             [x] => ops::group_norm(x, groups(), None, 1e-5),
             [x, weight, bias] if is("layer_norm2d") => ops::layer_norm2d(x, weight, bias, 1e-6),
@@ -159,7 +159,7 @@ fn batch_norm() -> (BatchNorm, [Var; 2]) {
 
 #[test]
 fn passes_of_one_optimizer_step_count_as_one_batch_for_running_statistics() {
-    let reference = Reference::read("norm.safetensors");
+    let reference = Fixture::read("norm");
     let tensor = |name: &str| reference.tensor(&format!("parts.{name}"));
     let (layer, [mean, variance]) = batch_norm();
     // A step that is given up after its first pass leaves nothing behind.

@@ -43,10 +43,10 @@ fn maxima_their_places_and_gradients_equal_pytorch() {
     let fixture = Fixture::read("pool");
     for case in fixture.cases("max_") {
         let options = options(&fixture.options(case));
-        fixture.check(case, 0.0, |t| max_pool2d(&t[0], &options));
-        fixture.check(case, 0.0, |t| Ok(max_pool2d_with_indices(&t[0], &options)?.0));
-        let (_, indices) = max_pool2d_with_indices(fixture.tensor(case, "in0"), &options).unwrap();
-        assert_eq!(places(&indices), places(fixture.tensor(case, "places")), "{case}");
+        fixture.check_within(case, 0.0, |t| max_pool2d(&t[0], &options));
+        fixture.check_within(case, 0.0, |t| Ok(max_pool2d_with_indices(&t[0], &options)?.0));
+        let (_, indices) = max_pool2d_with_indices(fixture.tensor(&format!("{case}.in0")), &options).unwrap();
+        assert_eq!(places(&indices), places(fixture.tensor(&format!("{case}.places"))), "{case}");
     }
 }
 
@@ -55,7 +55,7 @@ fn averages_equal_pytorch() {
     let fixture = Fixture::read("pool");
     for case in fixture.cases("avg_") {
         let numbers = fixture.options(case);
-        fixture.check(case, TOLERANCE, |t| avg_pool2d(&t[0], &options(&numbers), numbers[9] == 1));
+        fixture.check_within(case, TOLERANCE, |t| avg_pool2d(&t[0], &options(&numbers), numbers[9] == 1));
     }
 }
 
@@ -64,11 +64,11 @@ fn adaptive_pooling_equals_pytorch() {
     let fixture = Fixture::read("pool");
     for case in fixture.cases("adaptive_avg_") {
         let size = fixture.options(case);
-        fixture.check(case, TOLERANCE, |t| adaptive_avg_pool2d(&t[0], [size[0], size[1]]));
+        fixture.check_within(case, TOLERANCE, |t| adaptive_avg_pool2d(&t[0], [size[0], size[1]]));
     }
     for case in fixture.cases("adaptive_max_") {
         let size = fixture.options(case);
-        fixture.check(case, 0.0, |t| adaptive_max_pool2d(&t[0], [size[0], size[1]]));
+        fixture.check_within(case, 0.0, |t| adaptive_max_pool2d(&t[0], [size[0], size[1]]));
     }
 }
 
@@ -77,8 +77,8 @@ fn unpooling_equals_pytorch() {
     let fixture = Fixture::read("pool");
     for case in fixture.cases("unpool_") {
         let size = fixture.options(case);
-        let indices = fixture.tensor(case, "places").to_dtype(DType::U32).unwrap();
-        fixture.check(case, 0.0, |t| max_unpool2d(&t[0], &indices, [size[0], size[1]]));
+        let indices = fixture.tensor(&format!("{case}.places")).to_dtype(DType::U32).unwrap();
+        fixture.check_within(case, 0.0, |t| max_unpool2d(&t[0], &indices, [size[0], size[1]]));
     }
 }
 

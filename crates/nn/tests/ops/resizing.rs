@@ -25,13 +25,13 @@ fn interpolation(case: &str, align_corners: bool) -> Interpolation {
 fn interpolation_equals_pytorch_by_size_and_by_factor() {
     let fixture = Fixture::read("resize");
     for case in fixture.cases("nearest").union(&fixture.cases("bi")) {
-        let options: Vec<f64> = fixture.tensor(case, "options").to_vec1().unwrap();
+        let options: Vec<f64> = fixture.tensor(&format!("{case}.options")).to_vec1().unwrap();
         let to = match options[1] {
             1.0 => ResizeTo::Factor([options[2], options[3]]),
             _ => ResizeTo::Size([options[2] as usize, options[3] as usize]),
         };
         let interpolation = interpolation(case, options[0] == 1.0);
-        fixture.check(case, TOLERANCE, |t| resize(&t[0], to, interpolation));
+        fixture.check_within(case, TOLERANCE, |t| resize(&t[0], to, interpolation));
     }
 }
 
@@ -39,15 +39,15 @@ fn interpolation_equals_pytorch_by_size_and_by_factor() {
 fn padding_equals_pytorch() {
     let fixture = Fixture::read("resize");
     for case in fixture.cases("pad_") {
-        let sides: Vec<f64> = fixture.tensor(case, "options").to_vec1().unwrap();
+        let sides: Vec<f64> = fixture.tensor(&format!("{case}.options")).to_vec1().unwrap();
         let sides = [0, 1, 2, 3].map(|side| sides[side] as usize);
         let padding = match case {
             _ if case.contains("constant") => Padding::Constant(2.5),
             _ if case.contains("reflect") => Padding::Reflect,
             _ => Padding::Replicate,
         };
-        fixture.check(case, 1e-6, |t| pad2d(&t[0], sides, padding));
-        fixture.check(case, 1e-6, |t| {
+        fixture.check_within(case, 1e-6, |t| pad2d(&t[0], sides, padding));
+        fixture.check_within(case, 1e-6, |t| {
             let view = t[0].transpose(2, 3)?.contiguous()?.transpose(2, 3)?;
             pad2d(&view, sides, padding)
         });

@@ -3,12 +3,12 @@
 use candle_core::Var;
 use segbench_nn::ops::{self, Conv2dOptions};
 
-use crate::reference::Reference;
+use crate::fixture::Fixture;
 use crate::support::{assert_close, random, values};
 
 #[test]
 fn unfold_and_fold_equal_pytorch_in_value_and_gradient() {
-    let reference = Reference::read("conv.safetensors");
+    let reference = Fixture::read("conv");
     let mixed = Conv2dOptions { stride: [2, 1], padding: [[1; 2], [0; 2]], ..Conv2dOptions::default() };
     let dilated = Conv2dOptions { dilation: [6; 2], ..Conv2dOptions::padded(6) };
     reference.check("unfold", |t| ops::unfold(&t[0], [3, 2], &mixed));
