@@ -52,6 +52,12 @@ pub trait Architecture {
     fn recognize(config: Self::Config, tensors: &Tensors) -> Result<(Self::Config, InputSpec), String>;
 }
 
+/// The size of a tensor along an axis, or a sentence that says why there is none.
+pub(crate) fn size_of(tensors: &Tensors, name: &str, axis: usize) -> Result<usize, String> {
+    let tensor = tensors.get(name).ok_or_else(|| format!("there is no tensor `{name}`"))?;
+    tensor.dim(axis).map_err(|_| format!("`{name}` has the shape {:?}", tensor.dims()))
+}
+
 /// Another project's names for the same tensors.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {

@@ -9,7 +9,7 @@ use segbench_nn::{Context, Result as LayerResult};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{Architecture, Layout, Presets, Tensors};
+use crate::architecture::{Architecture, Layout, Presets, Tensors, size_of};
 use crate::backbones::{self, resnet};
 use crate::features::{Backbone, Head, Neck, Stage};
 use crate::heads::fcn;
@@ -162,12 +162,8 @@ impl<R: Recipe> Architecture for R {
 
     /// Classes come from the classifier, and a checkpoint without auxiliary head is one of a network without.
     fn recognize(mut config: Self::Config, tensors: &Tensors) -> Result<(Self::Config, InputSpec), String> {
-        let size = |name: &str, axis: usize| {
-            let tensor = tensors.get(name).ok_or_else(|| format!("there is no tensor `{name}`"))?;
-            tensor.dim(axis).map_err(|_| format!("`{name}` has the shape {:?}", tensor.dims()))
-        };
-        let classes = size(&format!("decode_head.{}", R::Head::CLASSIFIER), 0)?;
-        let channels = size(&format!("backbone.{}", config.backbone.first_weight()), 1)?;
+        let classes = size_of(tensors, &format!("decode_head.{}", R::Head::CLASSIFIER), 0)?;
+        let channels = size_of(tensors, &format!("backbone.{}", config.backbone.first_weight()), 1)?;
         if !tensors.keys().any(|name| name.starts_with("auxiliary_head.")) {
             config.auxiliary_heads.clear();
         }

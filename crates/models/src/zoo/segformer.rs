@@ -17,7 +17,7 @@ use segbench_nn::ops::{self, Conv2dOptions};
 use segbench_nn::{Context, Result as LayerResult};
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::{Architecture, Layout, Presets, Tensors};
+use crate::architecture::{Architecture, Layout, Presets, Tensors, size_of};
 use crate::backbones::mit::{self, MixTransformer};
 use crate::card::{ModelCard, Preprocessing, Reference, Status};
 use crate::{Error, InputSpec, Result, SegOutput, Segmentor};
@@ -168,13 +168,9 @@ impl Architecture for SegFormer {
     }
 
     fn recognize(mut config: Config, tensors: &Tensors) -> Result<(Config, InputSpec), String> {
-        let size = |name: &str, axis: usize| {
-            let tensor = tensors.get(name).ok_or_else(|| format!("there is no tensor `{name}`"))?;
-            tensor.dim(axis).map_err(|_| format!("`{name}` has the shape {:?}", tensor.dims()))
-        };
-        let classes = size("decode_head.classifier.weight", 0)?;
-        let channels = size("segformer.encoder.patch_embeddings.0.proj.weight", 1)?;
-        config.decoder_dim = size("decode_head.linear_fuse.weight", 0)?;
+        let classes = size_of(tensors, "decode_head.classifier.weight", 0)?;
+        let channels = size_of(tensors, "segformer.encoder.patch_embeddings.0.proj.weight", 1)?;
+        config.decoder_dim = size_of(tensors, "decode_head.linear_fuse.weight", 0)?;
         let has_conv_head = tensors.keys().any(|name| name.starts_with("decode_head.convs."));
         if has_conv_head && config.head == Projection::Linear {
             config = config.with_conv_head();
