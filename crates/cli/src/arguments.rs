@@ -31,7 +31,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) offline: bool,
     /// Threads; default: all cores.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), visible_alias = "jobs")]
     pub(crate) threads: Option<u16>,
     /// Only errors on stderr.
     #[arg(short, long, global = true)]
