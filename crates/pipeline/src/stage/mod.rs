@@ -5,6 +5,7 @@ mod class_weights;
 mod prepare;
 mod report;
 mod train;
+mod train_progress;
 
 use segbench_benchmark::{Job, TaskResult};
 use segbench_datasets::TaskRecords;

@@ -9,6 +9,7 @@ use segbench_types::{Progress, Task, TrainingSummary};
 use serde::{Deserialize, Serialize};
 
 use super::class_weights::train_frequencies;
+use super::train_progress::StepsOnly;
 use super::{Outcome, Stage, Work};
 use crate::config::TrainConfig;
 use crate::task::Plan;
@@ -75,31 +76,9 @@ impl TrainJob {
     /// Trains, from the checkpoint if there is one to go on from.
     pub(super) fn run(&self, task: &dyn Task) -> Result<Trained, Error> {
         let dataset = PreparedDataset::open(&self.root, &self.dataset)?;
-        let outcome = train(&self.options, &self.model, &dataset, &self.out_dir, true, &Inner(task))?;
+        let outcome =
+            train(&self.options, &self.model, &dataset, &self.out_dir, true, &StepsOnly::new(task))?;
         Ok(Trained { weights: outcome.weights, miou: outcome.miou })
-    }
-}
-
-/// Shows a training's progress on the bar of its task.
-struct Inner<'a>(&'a dyn Task);
-
-impl Progress for Inner<'_> {
-    fn start(&self, _name: &str, _total: u64) -> Box<dyn Task + '_> {
-        Box::new(Inner(self.0))
-    }
-
-    fn note(&self, text: &str) {
-        self.0.message(text);
-    }
-}
-
-impl Task for Inner<'_> {
-    fn advance(&self, steps: u64) {
-        self.0.advance(steps);
-    }
-
-    fn message(&self, text: &str) {
-        self.0.message(text);
     }
 }
 
