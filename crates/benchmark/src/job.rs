@@ -324,7 +324,7 @@ impl Job {
             parameters: loaded.parameters,
             accuracy,
             speed,
-            published_miou: None,
+            published_miou: self.weights.published_miou(&self.dataset, &self.split, &self.protocol),
             device: self.device.clone(),
             dtype: "f32".into(),
             environment: environment(),

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use segbench_models::{Tensors, shipped};
+use segbench_models::{Inference, Tensors, shipped, zoo};
 use segbench_nn::weights::read_checkpoint;
-use segbench_types::TrainingSummary;
+use segbench_types::{Protocol, TrainingSummary};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -25,6 +25,20 @@ pub struct WeightsSource {
 }
 
 impl WeightsSource {
+    /// The publisher's mIoU of these weights in percent, if the run is the publisher's: the same data set, its validation split, and
+    /// the same kind of inference.
+    pub fn published_miou(&self, dataset: &str, split: &str, protocol: &Protocol) -> Option<f64> {
+        let models = zoo::models();
+        let mut sources = models.iter().flat_map(|model| model.card().weights);
+        let source = sources.find(|source| source.tag == self.tag)?;
+        let name = match source.inference {
+            Inference::Whole { .. } => "mmseg-whole@1",
+            Inference::Slide { .. } => "mmseg-slide@1",
+        };
+        let is_same = source.dataset == dataset && split == "val" && protocol.name == name;
+        source.published.filter(|_| is_same).map(|published| published.miou)
+    }
+
     /// The tensors, under the names of the file.
     ///
     /// # Errors

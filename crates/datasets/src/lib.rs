@@ -8,6 +8,7 @@ mod audit;
 mod cards;
 mod catalog;
 mod conversion;
+mod download;
 mod error;
 mod geometry;
 pub mod label_png;
@@ -22,14 +23,15 @@ mod taxonomy;
 
 pub use audit::{Audit, Depth, Issue, IssueKind, SplitAudit, audit, audit_table, issue_table};
 pub use cards::{
-    ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, IgnoredValue, ImagePattern,
-    KnownImage, LabelPattern, ListPattern, PathPattern, SplitCard, SplitDescription, UnknownValues, card,
+    ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, Download, IgnoredValue, ImagePattern,
+    KnownImage, LabelPattern, ListPattern, LoginSite, Moved, PathPattern, PhotoList, RemoteFile, SplitCard, SplitDescription, UnknownValues, card,
     cards, check_name, find, raw_name,
 };
 pub use conversion::{
     Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, Skipped, TaskRecords,
     draw_sample, is_up_to_date,
 };
+pub use download::{Login, download};
 pub use error::{DecodeError, Error, RawValue, UnknownLabel};
 pub use labels::{CountedLabels, LabelTable};
 pub use photo::{decode_image, read_image};

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use segbench_types::Progress;
-use serde::{Deserialize, Serialize};
 
 use crate::download::shown;
-use crate::{Checksums, Client, Download, Error};
+use crate::{Checksums, Client, Download, Error, SourceRecord};
 
 /// A checkpoint that somebody has published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,28 +22,13 @@ pub struct CheckpointSource<'a> {
     pub bytes: Option<u64>,
 }
 
-/// What is noted beside a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckpointRecord {
-    /// Where it came from, without user name, password and query.
-    pub url: String,
-    /// Licence of the weights, if the publisher states one.
-    pub licence: Option<String>,
-    /// Size of the file.
-    pub bytes: u64,
-    /// Hash of the file.
-    pub sha256: String,
-    /// Whether the hash was known before the file was fetched; otherwise it is that of the first fetch.
-    pub is_pinned: bool,
-}
-
 /// A checkpoint that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Where it lies.
     pub path: PathBuf,
     /// What is noted beside it.
-    pub record: CheckpointRecord,
+    pub record: SourceRecord,
 }
 
 /// Fetches a checkpoint into `folder` under the last part of its address, unless it is there, and compares its hash with the one
@@ -60,8 +44,8 @@ pub fn fetch_checkpoint(
     progress: &dyn Progress,
 ) -> Result<Checkpoint, Error> {
     let path = folder.join(file_name(source.url)?);
-    let record_path = note_of(&path);
-    let noted: Option<CheckpointRecord> =
+    let record_path = SourceRecord::path_of(&path);
+    let noted: Option<SourceRecord> =
         if record_path.exists() { Some(segbench_storage::read_json(&record_path)?) } else { None };
     let expected = match (source.sha256, &noted) {
         (Some(pinned), _) => Some(pinned.to_ascii_lowercase()),
@@ -90,7 +74,7 @@ pub fn fetch_checkpoint(
         }
         return Err(Error::ChangedCheckpoint { file: path, got: sha256, expected, record: record_path });
     }
-    let record = CheckpointRecord {
+    let record = SourceRecord {
         url: shown(source.url),
         licence: source.licence.map(str::to_owned),
         bytes: fetched.bytes,
@@ -101,13 +85,6 @@ pub fn fetch_checkpoint(
         segbench_storage::write_json(&record_path, &record)?;
     }
     Ok(Checkpoint { path, record })
-}
-
-/// Where the note on a checkpoint lies.
-fn note_of(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".source.json");
-    path.with_file_name(name)
 }
 
 /// The last part of an address. Hugging Face calls every checkpoint the same, so there the name of the repository comes in front.

@@ -119,7 +119,8 @@ impl Cityscapes {
     /// [`Error::Setup`].
     pub fn new(site: &str, credentials: Credentials, settings: Settings) -> Result<Self, Error> {
         let http = builder(&settings, |builder| builder.cookie_store(true).redirect(Policy::none()))?;
-        Ok(Self { http, site: site.trim_end_matches('/').to_owned(), credentials, settings })
+        let site = settings.address(site).trim_end_matches('/').to_owned();
+        Ok(Self { http, site, credentials, settings })
     }
 
     /// The error for a person who gave no login: where to register, how to give it, what else works.
@@ -205,7 +206,7 @@ impl Cityscapes {
                 _ => Checksums {
                     md5: package.md5.map(str::to_owned),
                     sha1: package.sha1.map(str::to_owned),
-                    sha256: None,
+                    ..Checksums::default()
                 },
             };
         }

@@ -124,6 +124,16 @@ pub enum Error {
         /// Where what arrived lies now, for whoever wants to look at it.
         kept: Option<PathBuf>,
     },
+    /// An archive arrived whose members are not those published.
+    #[error("`{file}` is not the archive that is known: {reason}")]
+    WrongContents {
+        /// Where the file would have been.
+        file: PathBuf,
+        /// The first difference.
+        reason: String,
+        /// Where what arrived lies now.
+        kept: Option<PathBuf>,
+    },
     /// A file that is there already, of another size than the one published.
     #[error("`{file}` has {got} bytes, expected {expected}")]
     WrongSize {
@@ -214,6 +224,7 @@ impl Explain for Error {
             | Self::Unreachable { .. }
             | Self::NotTheFile { .. }
             | Self::WrongChecksum { .. }
+            | Self::WrongContents { .. }
             | Self::WrongSize { .. }
             | Self::Busy { .. }
             | Self::ChangedCheckpoint { .. }
@@ -253,11 +264,13 @@ impl Explain for Error {
             Self::NotTheFile { url, .. } => format!(
                 "open {url} in a browser to see what it offers; name a file you have with `--source`"
             ),
-            Self::WrongChecksum { kept: Some(kept), .. } => format!(
+            Self::WrongChecksum { kept: Some(kept), .. } | Self::WrongContents { kept: Some(kept), .. } => format!(
                 "run the same command again to fetch it anew; what arrived is kept as `{}`",
                 kept.display()
             ),
-            Self::WrongChecksum { file, kept: None, .. } | Self::WrongSize { file, .. } => format!(
+            Self::WrongChecksum { file, kept: None, .. }
+            | Self::WrongContents { file, kept: None, .. }
+            | Self::WrongSize { file, .. } => format!(
                 "remove `{}` and run the same command again to fetch it anew",
                 file.display()
             ),

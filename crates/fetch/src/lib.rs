@@ -12,11 +12,15 @@ mod cityscapes;
 mod credentials;
 mod download;
 mod error;
+mod parallel;
+mod record;
 mod space;
 
-pub use archive::{Archive, MAX_MEMBER_BYTES, Member, RAR_TOOLS};
-pub use checkpoint::{Checkpoint, CheckpointRecord, CheckpointSource, fetch_checkpoint};
+pub use archive::{Archive, MAX_MEMBER_BYTES, Member, RAR_TOOLS, rar_tool};
+pub use checkpoint::{Checkpoint, CheckpointSource, fetch_checkpoint};
 pub use cityscapes::{CITYSCAPES_PACKAGES, CITYSCAPES_SITE, Cityscapes, CityscapesPackage, ListedPackage};
 pub use credentials::{Credentials, Prompt};
-pub use download::{Checksums, Client, Download, Fetched, ProxyUse, Retry, Settings, file_checksums};
+pub use download::{Checksums, Client, Download, Fetched, Probe, ProxyUse, Retry, Settings, file_checksums};
 pub use error::Error;
+pub use parallel::in_parallel;
+pub use record::SourceRecord;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use segbench_fetch::{Credentials, Settings};
 use segbench_targets::Scheme;
 use segbench_types::{ErrorKind, Explain as _, Progress};
 
@@ -25,12 +26,22 @@ pub struct Project {
     pub config_dir: PathBuf,
     /// Device by name.
     pub device: String,
+    /// Whether nothing may be fetched.
+    pub is_offline: bool,
+    /// Asks the person in front of the terminal for the login of a site; `None` where nobody is there to be asked.
+    pub ask_login: Option<fn(&str) -> Option<Credentials>>,
 }
 
 impl Project {
     /// Archives of a data set.
     pub fn raw(&self, dataset: &str) -> PathBuf {
         self.root.join("raw").join(segbench_datasets::raw_name(dataset))
+    }
+
+    /// How files are fetched.
+    pub fn fetch_settings(&self) -> Settings {
+        let addresses = self.config.addresses.clone();
+        Settings { is_offline: self.is_offline, addresses, ..Settings::default() }
     }
 
     /// A prepared data set.

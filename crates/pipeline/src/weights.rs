@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// Hashes of files outside the store, so that a large one is read once; no card, so its name does not end in `.json`.
+const HASHES: &str = "hashes";
+
 /// `data/weights`: a checkpoint per content hash, with a card beside it.
 #[derive(Debug, Clone)]
 pub struct WeightsStore {
@@ -92,7 +95,7 @@ impl WeightsStore {
             return Ok(StoredWeights {
                 tag: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 model: String::new(),
-                sha256: segbench_storage::sha256_file(path)?,
+                sha256: segbench_storage::cached_sha256_file(path, &self.dir.join(HASHES))?,
                 classes: 0,
                 val_miou: None,
                 training: None,

@@ -6,6 +6,7 @@
 mod atomic;
 mod error;
 mod hash;
+mod hash_cache;
 mod read;
 
 pub use atomic::{
@@ -14,4 +15,5 @@ pub use atomic::{
 };
 pub use error::Error;
 pub use hash::{Sha256, sha256_bytes, sha256_file};
+pub use hash_cache::cached_sha256_file;
 pub use read::{list_dir, read, read_json, read_to_string};

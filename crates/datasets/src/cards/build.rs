@@ -8,6 +8,7 @@ use segbench_types::{Class, ClassCatalog};
 use super::description::{
     Classes, Coding, Description, ImagePattern, LabelPattern, ListPattern, SplitDescription,
 };
+use super::download::{self, Download};
 use super::layout::{CropRule, ImageRule, LabelRule, ListRule};
 use super::pattern::Pattern;
 use super::{DatasetCard, Layout, SplitCard};
@@ -117,6 +118,7 @@ impl Builder<'_> {
             identity: String::new(),
         };
         self.check_places(&layout, &splits);
+        let download = description.download.as_ref().map(|download| self.download(download, &splits));
         DatasetCard {
             name: description.name.clone(),
             title: description.title.clone(),
@@ -128,10 +130,30 @@ impl Builder<'_> {
             last_checked: "never".into(),
             splits,
             sources: description.sources.clone(),
+            download,
             environment: description.environment.clone(),
             converter_version: description.version,
             layout,
         }
+    }
+
+    fn download(&mut self, download: &Download, splits: &[SplitCard]) -> Download {
+        let mut download = download.clone();
+        for (place, reason) in
+            download::problems(&download, &splits.iter().map(|split| split.name.as_str()).collect())
+        {
+            self.problem(&place, reason);
+        }
+        for (index, file) in download.files.iter_mut().enumerate() {
+            let place = format!("download.files[{index}].contents");
+            let text = file.contents.as_ref().and_then(|name| self.table(&place, name));
+            match text.map(|text| download::parse_contents(&text)) {
+                Some(Ok(members)) => file.members = members,
+                Some(Err(reason)) => self.problem(&place, reason),
+                None => {}
+            }
+        }
+        download
     }
 
     fn splits(&mut self, splits: &[SplitDescription]) -> Vec<SplitCard> {
@@ -246,13 +268,14 @@ impl Builder<'_> {
         let rule = |(index, list): (usize, &ListPattern)| {
             let place = format!("lists[{index}].pattern");
             let pattern = self.pattern(&place, &list.pattern);
-            if !pattern.has_split() {
+            let variable = list.variable.clone();
+            if pattern.has_split() == variable.as_ref().is_some_and(|name| name.contains("{split}")) {
                 self.problem(
                     &place,
-                    format!("a list is for one split, so `{}` needs {{split}}", list.pattern),
+                    format!("a list is for one split, so `{}` or its `variable` needs {{split}}", list.pattern),
                 );
             }
-            ListRule { pattern, digits: list.digits.min(20) }
+            ListRule { pattern, variable, digits: list.digits.min(20) }
         };
         lists.iter().enumerate().map(rule).collect()
     }

@@ -29,7 +29,7 @@ const CLASSES: &[(&str, &str)] = files!("classes":
     "synthia-seqs-13.csv" "voc-21.csv"
 );
 const OTHERS: &[(&str, &str)] = files!("cards":
-    "ade20k-full.map.csv" "apsis.test.txt" "apsis.train.txt" "camvid.test.txt" "camvid.train.txt" "camvid.val.txt"
+    "ade20k-full.map.csv" "apsis.sha256" "apsis.test.txt" "apsis.train.txt" "camvid.sha256" "camvid.test.txt" "camvid.train.txt" "camvid.val.txt"
 );
 
 /// A file that a built-in description names.

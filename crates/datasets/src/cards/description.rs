@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::download::Download;
+
 /// A data set in words. Keys that are not listed here are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,9 @@ pub struct Description {
     /// Files or folders that `--source` takes.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// What `prepare` fetches where nothing is there.
+    #[serde(default)]
+    pub download: Option<Download>,
     /// An environment variable that the data set's own tools read its folder from. `prepare` reads it where no source is named and
     /// `data/raw` has none.
     #[serde(default)]
@@ -167,12 +172,15 @@ pub struct PathPattern {
     pub pattern: String,
 }
 
-/// Where lists are.
+/// Where lists are. The pattern or the variable says the split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListPattern {
-    /// End of the path, with `{split}`.
+    /// End of the path, with `{split}` unless `variable` is given.
     pub pattern: String,
+    /// The variable of a MATLAB file that is the list, with `{split}`: one file then lists all splits.
+    #[serde(default)]
+    pub variable: Option<String>,
     /// Numbers in the list are ids with leading zeros up to this length.
     #[serde(default)]
     pub digits: usize,

@@ -54,6 +54,8 @@ pub(crate) struct LabelRule {
 #[derive(Debug, Clone)]
 pub(crate) struct ListRule {
     pub(crate) pattern: Pattern,
+    /// The variable of a MATLAB file that lists all splits, with `{split}`.
+    pub(crate) variable: Option<String>,
     pub(crate) digits: usize,
 }
 

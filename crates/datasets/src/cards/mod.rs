@@ -3,6 +3,7 @@
 mod build;
 mod builtin;
 mod description;
+mod download;
 mod layout;
 mod pattern;
 mod registry;
@@ -16,6 +17,7 @@ pub use description::{
     ClassDescription, Classes, Coding, CropTable, Description, IgnoredValue, ImagePattern, KnownImage,
     LabelPattern, ListPattern, PathPattern, SplitDescription, UnknownValues,
 };
+pub use download::{Download, LoginSite, Moved, PhotoList, RemoteFile};
 pub(crate) use layout::{LabelRule, Layout, Recognized, Role};
 pub use registry::{card, cards, check_name, find};
 
@@ -42,6 +44,8 @@ pub struct DatasetCard {
     pub splits: Vec<SplitCard>,
     /// Files or folders that `--source` takes.
     pub sources: Vec<String>,
+    /// What can be fetched; `None` where files have to be got by hand.
+    pub download: Option<Download>,
     /// An environment variable that its own tools read its folder from.
     pub environment: Option<String>,
     /// Raised when the converter's output changes.

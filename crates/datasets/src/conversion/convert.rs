@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use segbench_storage::Sha256;
-use segbench_types::{DatasetInfo, IGNORE, ImageRecord, Progress, SplitInfo};
+use segbench_types::{DatasetInfo, IGNORE, ImageRecord, Progress, Silent, SplitInfo};
 use serde::{Deserialize, Serialize};
 
 use super::findings::{Findings, Skipped, TaskRecords, UnknownValues};
@@ -63,7 +63,7 @@ impl Conversion {
     ) -> Result<Self, Error> {
         let card = find(name, root)?;
         let paths = sources::locate(&card, options, sources, root)?;
-        let sources = sources::open(&paths)?;
+        let sources = sources::open(&card, &paths, &root.join("raw").join(card.raw_name()), &Silent)?;
         let pairing = pairing::pair(&card, &sources, splits)?;
         let fingerprint = fingerprint(&card, &sources, &pairing);
         let folder = crate::prepared::folder(root, &card.name);
@@ -75,6 +75,19 @@ impl Conversion {
             fingerprint,
         };
         Ok(Self { card, plan, sources, pairing, folder })
+    }
+
+    /// Unpacks those of the files of [`Self::plan`] that can only be read from the front (tar.gz and rar), which `plan` would do
+    /// without a word. What is unpacked already stays.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn unpack(name: &str, sources: &[PathBuf], root: &Path, progress: &dyn Progress) -> Result<(), Error> {
+        let card = find(name, root)?;
+        let raw = root.join("raw").join(card.raw_name());
+        let paths = if sources.is_empty() { vec![raw.clone()] } else { sources.to_vec() };
+        let paths: Vec<PathBuf> = paths.into_iter().filter(|path| path.exists()).collect();
+        sources::unpack(&card, &paths, &raw, progress)
     }
 
     /// The conversion that `plan` describes, as another process left it.

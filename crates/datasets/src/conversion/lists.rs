@@ -10,15 +10,17 @@ use crate::{DecodeError, Error};
 /// A part of a photo: first row, row after the last, first column, column after the last.
 pub(super) type Crop = [u32; 4];
 
-/// The ids in a list.
+/// The ids in a list of `split`.
 pub(super) fn read_list(
     card: &DatasetCard,
     sources: &[Source],
     list: &Place,
+    split: usize,
 ) -> Result<BTreeSet<String>, Error> {
     let archive = &sources[list.source].archive;
     let bytes = archive.read(&list.member)?;
-    let digits = card.layout.lists.get(list.rule).map_or(0, |rule| rule.digits);
+    let rule = card.layout.lists.get(list.rule);
+    let digits = rule.map_or(0, |rule| rule.digits);
     if !list.member.name.ends_with(".mat") {
         let text = String::from_utf8_lossy(&bytes);
         return Ok(text.lines().filter_map(|line| listed_id(card, line, digits)).collect());
@@ -28,11 +30,17 @@ pub(super) fn read_list(
         source: DecodeError::Damaged(reason),
     };
     let variables = mat::read(&bytes).map_err(|err| damaged(err.to_string()))?;
+    let name = rule.and_then(|rule| rule.variable.as_ref());
+    let name = name.map(|name| name.replace("{split}", &card.splits[split].name));
     let numbers = variables.into_iter().find_map(|variable| match variable.value {
-        Value::Numeric(numbers) => Some(numbers.data.to_f64()),
+        Value::Numeric(numbers) if name.as_ref().is_none_or(|name| *name == variable.name) => {
+            Some(numbers.data.to_f64())
+        }
         _ => None,
     });
-    let numbers = numbers.ok_or_else(|| damaged("it holds no numbers".into()))?;
+    let numbers = numbers.ok_or_else(|| {
+        damaged(name.map_or("it holds no numbers".into(), |name| format!("it has no numbers called `{name}`")))
+    })?;
     Ok(numbers.into_iter().map(|number| padded(&format!("{number}"), digits)).collect())
 }
 

@@ -14,9 +14,12 @@ mod sources;
 mod splits;
 mod state;
 mod sweep;
+mod unpacked;
 
 pub use convert::{Conversion, ConversionPlan, IMAGES_PER_TASK};
 pub use drawn::draw_sample;
 pub use findings::{Findings, Skipped, TaskRecords};
 pub use sources::ConversionOptions;
+pub(crate) use sources::is_archive;
 pub use state::is_up_to_date;
+pub(crate) use unpacked::UNPACKED;

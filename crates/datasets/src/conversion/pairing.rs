@@ -96,7 +96,7 @@ pub(super) fn pair(card: &DatasetCard, sources: &[Source], splits: &[String]) ->
     let mut lists = BTreeMap::new();
     for (split, list) in &files.lists {
         if let Some(list) = list {
-            lists.insert(*split, read_list(card, sources, list)?);
+            lists.insert(*split, read_list(card, sources, list, *split)?);
         }
     }
     let mut entries = assign(card, files.entries, &lists, &mut pairing.notes)?;
@@ -116,34 +116,44 @@ fn collect(card: &DatasetCard, sources: &[Source]) -> Result<Files, Error> {
         for member in source.archive.members() {
             let Some(found) = source.recognize(card, member) else { continue };
             let place = Place { source: index, member: member.clone(), rule: found.rule };
-            let (slot, id) = match (found.role, found.split) {
-                // A list without split is refused by the description.
+            match (found.role, found.split) {
                 (Role::List, split) => {
-                    (files.lists.entry(split.unwrap_or_default()).or_default(), member.name.clone())
+                    // A file whose path says no split has a list of every split in it.
+                    for split in split.map_or(0..card.splits.len(), |split| split..split + 1) {
+                        keep(sources, files.lists.entry(split).or_default(), &place, &member.name)?;
+                    }
                 }
-                (Role::Crops, _) => (&mut files.crop_table, member.name.clone()),
+                (Role::Crops, _) => keep(sources, &mut files.crop_table, &place, &member.name)?,
                 (role, split) => {
-                    let id = found.id;
-                    let entry = files.entries.entry((split, id.clone())).or_default();
+                    let entry = files.entries.entry((split, found.id.clone())).or_default();
                     entry.group = found.group;
-                    match role {
-                        Role::Label => (&mut entry.label, id),
-                        Role::Instances => (&mut entry.instances, id),
-                        _ => (&mut entry.image, id),
-                    }
-                }
-            };
-            match slot {
-                None => *slot = Some(place),
-                Some(first) => {
-                    if let Some(kept) = choose(sources, first, &place, &id)? {
-                        *slot = Some(kept);
-                    }
+                    let slot = match role {
+                        Role::Label => &mut entry.label,
+                        Role::Instances => &mut entry.instances,
+                        _ => &mut entry.image,
+                    };
+                    keep(sources, slot, &place, &found.id)?;
                 }
             }
         }
     }
+    // Lists of two kinds are two splits, which must not be mixed.
+    let first = files.lists.values().flatten().map(|list| list.rule).min();
+    files.lists.retain(|_, list| list.as_ref().map(|list| list.rule) == first);
     Ok(files)
+}
+
+/// Puts a file into its slot, unless one is there that comes first.
+fn keep(sources: &[Source], slot: &mut Option<Place>, place: &Place, id: &str) -> Result<(), Error> {
+    match slot {
+        None => *slot = Some(place.clone()),
+        Some(first) => {
+            if let Some(kept) = choose(sources, first, place, id)? {
+                *slot = Some(kept);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The second of two files for the same thing, if it is to replace the first.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use segbench_fetch::{Archive, Member};
-use segbench_types::Silent;
+use segbench_types::{Progress, Silent};
 
 use super::drawn::draw_sample;
+use super::unpacked::{UNPACKED, readable};
 use crate::Error;
 use crate::cards::{DatasetCard, Recognized};
 use crate::sample::SampleOptions;
@@ -41,6 +42,10 @@ pub(super) struct Place {
 impl Source {
     /// What a member is, by the rules of the data set.
     pub(super) fn recognize(&self, card: &DatasetCard, member: &Member) -> Option<Recognized> {
+        // What was unpacked is a source of its own.
+        if self.prefix.is_some() && member.name.split('/').next() == Some(UNPACKED) {
+            return None;
+        }
         card.layout.recognize(&self.full_name(member), &card.splits)
     }
 
@@ -94,8 +99,43 @@ pub(super) fn locate(
         .collect()
 }
 
-/// Opens every path, and the zips that lie directly in a folder.
-pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
+/// Endings of the archives that are looked for in a folder.
+const ARCHIVES: [&str; 5] = [".zip", ".tar", ".tar.gz", ".tgz", ".rar"];
+
+/// Whether a file of this name is an archive.
+pub(crate) fn is_archive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ARCHIVES.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Unpacks what [`open`] would unpack, and opens nothing.
+pub(super) fn unpack(
+    card: &DatasetCard,
+    paths: &[PathBuf],
+    raw: &Path,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    for path in paths {
+        let mut files = vec![path.clone()];
+        if path.is_dir() {
+            files = segbench_storage::list_dir(path)?;
+            files.retain(|file| file.file_name().is_some_and(|name| is_archive(&name.to_string_lossy())));
+        }
+        for file in files {
+            readable(card, &file, raw, progress)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens every path, and the archives that lie directly in a folder; those that can only be read from the front are unpacked below
+/// `raw` first.
+pub(super) fn open(
+    card: &DatasetCard,
+    paths: &[PathBuf],
+    raw: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     let mut seen = BTreeSet::new();
     for (group, path) in paths.iter().enumerate() {
@@ -104,26 +144,23 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Source>, Error> {
         if !seen.insert(resolved.clone()) {
             continue;
         }
-        let archive = Archive::open(path)?;
-        let mut inner = Vec::new();
-        let mut prefix = None;
-        if path.is_dir() {
-            prefix = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
-            let is_zip = |name: &str| !name.contains('/') && name.to_ascii_lowercase().ends_with(".zip");
-            inner.extend(
-                archive
-                    .members()
-                    .iter()
-                    .filter(|member| is_zip(&member.name))
-                    .map(|member| path.join(&member.name)),
-            );
+        if !path.is_dir() {
+            let archive = Archive::open(&readable(card, path, raw, progress)?)?;
+            sources.push(Source { archive, group, prefix: None });
+            continue;
         }
+        let archive = Archive::open(path)?;
+        let is_inner = |name: &str| !name.contains('/') && is_archive(name);
+        let members = archive.members().iter().filter(|member| is_inner(&member.name));
+        let inner: Vec<PathBuf> = members.map(|member| path.join(&member.name)).collect();
+        let prefix = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
         sources.push(Source { archive, group, prefix });
-        for zip in inner {
+        for file in inner {
             let resolved =
-                zip.canonicalize().map_err(|source| segbench_storage::Error::reading(&zip, source))?;
+                file.canonicalize().map_err(|source| segbench_storage::Error::reading(&file, source))?;
             if seen.insert(resolved) {
-                sources.push(Source { archive: Archive::open(&zip)?, group, prefix: None });
+                let archive = Archive::open(&readable(card, &file, raw, progress)?)?;
+                sources.push(Source { archive, group, prefix: None });
             }
         }
     }

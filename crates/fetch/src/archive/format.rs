@@ -58,6 +58,12 @@ impl Format {
         Ok((members, Self::Zip(zip)))
     }
 
+    /// Whether the file is of a format that unpacks from front to back only.
+    pub(super) fn is_stream(path: &Path) -> Result<bool, Error> {
+        let head = head(path)?;
+        Ok(head.starts_with(RAR) || head.starts_with(GZIP))
+    }
+
     /// The bytes of a member, which [`rules::check_contents`] has not seen yet.
     pub(super) fn read(&self, path: &Path, member: &Member) -> Result<Vec<u8>, Error> {
         match self {

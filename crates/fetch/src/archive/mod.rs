@@ -12,4 +12,4 @@ mod tool;
 mod zip_file;
 
 pub use reading::{Archive, MAX_MEMBER_BYTES, Member};
-pub use tool::RAR_TOOLS;
+pub use tool::{RAR_TOOLS, rar_tool};

@@ -1,5 +1,6 @@
 //! An archive as a sorted list of members, and the three ways to their bytes: one, all in order, all to disk.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use segbench_storage::Sha256;
@@ -58,6 +59,14 @@ impl Archive {
         members.sort_by(|a, b| a.name.cmp(&b.name));
         rules::check_names(path, &members)?;
         Ok(Self { path: path.to_owned(), members, format })
+    }
+
+    /// Whether `path` is a file whose members can only be read from the front: a tar.gz or a rar. Its first bytes say it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the file cannot be read.
+    pub fn is_stream_file(path: &Path) -> Result<bool, Error> {
+        Ok(path.is_file() && Format::is_stream(path)?)
     }
 
     /// The archive file or folder.
@@ -134,29 +143,40 @@ impl Archive {
     /// # Errors
     /// [`Error::NoSpace`] before anything is written, and as [`Archive::read`]; the members before the damaged one are then in place.
     pub fn unpack(&self, folder: &Path, progress: &dyn Progress) -> Result<Self, Error> {
+        self.unpack_some(folder, |_| true, progress)?;
+        Self::open(folder)
+    }
+
+    /// As [`Archive::unpack`], for the members that `wants` accepts; the folder is not opened.
+    ///
+    /// # Errors
+    /// As [`Archive::unpack`].
+    pub fn unpack_some(
+        &self,
+        folder: &Path,
+        wants: impl Fn(&Member) -> bool,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
         segbench_storage::create_dir(folder)?;
         let is_there = |member: &Member| {
             folder.join(&member.name).metadata().is_ok_and(|data| data.is_file() && data.len() == member.size)
         };
-        let missing = self.members.iter().filter(|member| !is_there(member));
-        space::require(folder, missing.fold(0, |sum, member| sum.saturating_add(member.size)))?;
+        let bytes = |members: &[&Member]| members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
+        let wanted: Vec<&Member> = self.members.iter().filter(|member| wants(member)).collect();
+        let missing: Vec<&Member> = wanted.iter().copied().filter(|member| !is_there(member)).collect();
+        space::require(folder, bytes(&missing))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let task = progress.start_bytes(&name, self.unpacked_bytes());
+        let task = progress.start_bytes(&name, bytes(&wanted));
+        task.advance(bytes(&wanted) - bytes(&missing));
+        let missing: BTreeSet<&str> = missing.into_iter().map(|member| member.name.as_str()).collect();
         self.each(
-            |member| {
-                let is_there = is_there(member);
-                if is_there {
-                    task.advance(member.size);
-                }
-                !is_there
-            },
+            |member| missing.contains(member.name.as_str()),
             |member, bytes| {
                 segbench_storage::write(&folder.join(&member.name), &bytes?)?;
                 task.advance(member.size);
                 Ok::<_, Error>(())
             },
-        )?;
-        Self::open(folder)
+        )
     }
 
     /// Where a member of a folder lies, with links resolved, so that it can be linked to. `None` in an archive file.

@@ -10,6 +10,12 @@ use crate::Error;
 /// The programs that are looked for, in this order. bsdtar stands last because version 3.6 notices a cut rar, but no changed byte.
 pub const RAR_TOOLS: [&str; 4] = ["unrar", "7z", "7zz", "bsdtar"];
 
+/// The first of [`RAR_TOOLS`] that is installed.
+pub fn rar_tool() -> Option<&'static str> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    RAR_TOOLS.into_iter().find(|name| Tool::find(name, &folders).is_some())
+}
+
 /// An installed program.
 #[derive(Debug)]
 pub(super) struct Tool {

@@ -1,17 +1,18 @@
 //! Checksums as publishers give them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use md5::Md5;
-use segbench_storage::{Error as StorageError, Sha256};
+use segbench_storage::{Error as StorageError, Sha256, sha256_bytes};
 use sha1::Sha1;
 use sha2::Digest;
 
-use crate::Error;
+use crate::{Archive, Error};
 
-/// The checksums of a file that its publisher gives, in hex; all that are there are compared.
+/// What is known of a file's bytes, in hex; all that is there is compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checksums {
     /// MD5, which finds damage but no forgery.
@@ -20,6 +21,9 @@ pub struct Checksums {
     pub sha1: Option<String>,
     /// SHA-256.
     pub sha256: Option<String>,
+    /// SHA-256 of members of an archive, by their names with or without the folder at the top. For archives that a host packs anew
+    /// now and then: the members stay, the bytes around them do not. Further members may be there.
+    pub members: BTreeMap<String, String>,
 }
 
 impl Checksums {
@@ -45,7 +49,47 @@ impl Checksums {
     pub fn verify(&self, file: &Path) -> Result<String, Error> {
         let mut hashes = Hashes::new(self);
         hashes.add_file(file, u64::MAX)?;
-        hashes.compare(self).map_err(|wrong| wrong.of(file, None))
+        let found = hashes.compare(self).and_then(|sha256| self.compare_members(file).map(|()| sha256));
+        found.map_err(|wrong| wrong.of(file, None))
+    }
+}
+
+impl Checksums {
+    /// The first member of an archive that is absent or another than published.
+    pub(super) fn compare_members(&self, file: &Path) -> Result<(), Mismatch> {
+        if self.members.is_empty() {
+            return Ok(());
+        }
+        let wrong = |reason: String| Mismatch::Contents { reason };
+        let archive = Archive::open(file).map_err(|err| wrong(err.to_string()))?;
+        let published = |name: &str| {
+            let below = name.split_once('/').map(|(_, below)| below);
+            self.members.get_key_value(name).or_else(|| self.members.get_key_value(below?))
+        };
+        let mut absent: BTreeMap<&str, &str> =
+            self.members.iter().map(|(name, hash)| (name.as_str(), hash.as_str())).collect();
+        archive.each(
+            |member| published(&member.name).is_some(),
+            |member, bytes| {
+                let bytes = bytes.map_err(|err| wrong(err.to_string()))?;
+                let got = sha256_bytes(&bytes);
+                match published(&member.name) {
+                    Some((_, expected)) if !expected.eq_ignore_ascii_case(&got) => Err(wrong(format!(
+                        "its member `{}` has the sha256 {got}, expected {expected}",
+                        member.name
+                    ))),
+                    Some((name, _)) => {
+                        absent.remove(name.as_str());
+                        Ok(())
+                    }
+                    None => Ok(()),
+                }
+            },
+        )?;
+        match absent.keys().next() {
+            Some(name) => Err(wrong(format!("it has no member `{name}`"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -54,14 +98,14 @@ impl Checksums {
 /// # Errors
 /// [`Error::Storage`].
 pub fn file_checksums(file: &Path) -> Result<Checksums, Error> {
-    let every =
-        Checksums { md5: Some(String::new()), sha1: Some(String::new()), sha256: Some(String::new()) };
+    let every = Checksums { md5: Some(String::new()), sha1: Some(String::new()), ..Checksums::default() };
     let mut hashes = Hashes::new(&every);
     hashes.add_file(file, u64::MAX)?;
     Ok(Checksums {
         md5: hashes.md5.map(|hash| hex(&hash.finalize())),
         sha1: hashes.sha1.map(|hash| hex(&hash.finalize())),
         sha256: Some(hashes.sha256.hex()),
+        members: BTreeMap::new(),
     })
 }
 
@@ -73,22 +117,22 @@ pub(super) struct Hashes {
     sha256: Sha256,
 }
 
-/// A checksum that differs.
-pub(super) struct Mismatch {
-    algorithm: &'static str,
-    got: String,
-    expected: String,
+/// What differs from what is published.
+pub(super) enum Mismatch {
+    /// A checksum.
+    Checksum { algorithm: &'static str, got: String, expected: String },
+    /// What is in the archive.
+    Contents { reason: String },
 }
 
 impl Mismatch {
     pub(super) fn of(self, file: &Path, kept: Option<&Path>) -> Error {
-        let Self { algorithm, got, expected } = self;
-        Error::WrongChecksum {
-            file: file.to_owned(),
-            algorithm,
-            got,
-            expected,
-            kept: kept.map(Path::to_owned),
+        let (file, kept) = (file.to_owned(), kept.map(Path::to_owned));
+        match self {
+            Self::Checksum { algorithm, got, expected } => {
+                Error::WrongChecksum { file, algorithm, got, expected, kept }
+            }
+            Self::Contents { reason } => Error::WrongContents { file, reason, kept },
         }
     }
 }
@@ -141,7 +185,7 @@ impl Hashes {
             if let (Some(expected), Some(got)) = (expected, got)
                 && !got.eq_ignore_ascii_case(expected)
             {
-                return Err(Mismatch { algorithm, got, expected: expected.clone() });
+                return Err(Mismatch::Checksum { algorithm, got, expected: expected.clone() });
             }
         }
         Ok(sha256)
@@ -166,6 +210,7 @@ mod tests {
             md5: Some("900150983cd24fb0d6963f7d28e17f72".into()),
             sha1: Some("a9993e364706816aba3e25717850c26c9cd0d89d".into()),
             sha256: Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into()),
+            ..Checksums::default()
         };
         assert_eq!(file_checksums(&path).expect("read"), expected);
         let upper =

@@ -1,7 +1,7 @@
 //! The connections, and who opens them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::blocking::{Client as Http, ClientBuilder, Response};
@@ -11,7 +11,7 @@ use segbench_types::Progress;
 use super::answer::reason;
 use super::patience::Retry;
 use super::transfer::{self, Download, Fetched};
-use crate::Error;
+use crate::{Error, in_parallel};
 
 /// How downloads are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,19 @@ pub struct Settings {
     pub is_offline: bool,
     /// Whether connections go through a proxy. Default: as the environment says.
     pub proxy: ProxyUse,
+    /// Beginnings of addresses, and what is asked in their place: mirrors of whole hosts. The longest that fits counts. Default: none.
+    pub addresses: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The address to ask for what `url` names.
+    pub fn address<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let fits = self.addresses.iter().filter_map(|(from, to)| Some((from, to, url.strip_prefix(from.as_str())?)));
+        match fits.max_by_key(|(from, ..)| from.len()) {
+            Some((_, to, rest)) => Cow::Owned(format!("{to}{rest}")),
+            None => Cow::Borrowed(url),
+        }
+    }
 }
 
 /// Whether connections go through a proxy.
@@ -42,6 +55,7 @@ impl Default for Settings {
             stall: Duration::from_secs(60),
             is_offline: false,
             proxy: ProxyUse::Environment,
+            addresses: BTreeMap::new(),
         }
     }
 }
@@ -107,24 +121,7 @@ impl Client {
         at_once: usize,
         progress: &dyn Progress,
     ) -> Vec<Result<Fetched, Error>> {
-        let next = AtomicUsize::new(0);
-        let outcomes = Mutex::new(Vec::with_capacity(downloads.len()));
-        std::thread::scope(|scope| {
-            for _ in 0..at_once.clamp(1, downloads.len().max(1)) {
-                scope.spawn(|| {
-                    while let Some((index, download)) = {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        downloads.get(index).map(|download| (index, download))
-                    } {
-                        let outcome = self.fetch(download, progress);
-                        outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((index, outcome));
-                    }
-                });
-            }
-        });
-        let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcomes.sort_by_key(|(index, _)| *index);
-        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+        in_parallel(downloads, at_once, |download| self.fetch(download, progress))
     }
 }
 

@@ -6,11 +6,13 @@ mod client;
 mod exchange;
 mod part;
 mod patience;
+mod probe;
 mod transfer;
 
 pub use checksum::{Checksums, file_checksums};
 pub use client::{Client, ProxyUse, Settings};
 pub use patience::Retry;
+pub use probe::Probe;
 pub use transfer::{Download, Fetched};
 
 pub(crate) use answer::{Failure, shown};

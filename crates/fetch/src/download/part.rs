@@ -174,7 +174,10 @@ impl Part {
 
     /// Compares the checksums and starts them anew.
     pub(super) fn verify(&mut self) -> Result<String, Mismatch> {
-        std::mem::replace(&mut self.hashes, Hashes::new(&self.published)).compare(&self.published)
+        let hashes = std::mem::replace(&mut self.hashes, Hashes::new(&self.published));
+        let sha256 = hashes.compare(&self.published)?;
+        self.published.compare_members(&self.path)?;
+        Ok(sha256)
     }
 
     /// Puts the file, which is complete, under its name.

@@ -69,7 +69,8 @@ pub(crate) fn fetch(
     let mut failures = Vec::new();
     let mut last = None;
     for url in &download.urls {
-        match from_one(door, settings, download, url, &mut part, &mut meter, progress) {
+        let url = settings.address(url);
+        match from_one(door, settings, download, &url, &mut part, &mut meter, progress) {
             Ok(fetched) => return Ok(fetched),
             // Another address cures neither this disk nor a login.
             Err(err) if err.kind() != ErrorKind::Download => {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use segbench_fetch::{Checkpoint, CheckpointRecord, CheckpointSource, Error, fetch_checkpoint};
+use segbench_fetch::{Checkpoint, CheckpointSource, Error, SourceRecord, fetch_checkpoint};
 use segbench_testkit::{HttpReply, HttpServer};
 use segbench_types::{ErrorKind, Explain as _, Silent};
 
@@ -33,7 +33,7 @@ fn the_first_fetch_notes_the_hash_and_the_next_ones_ask_nobody() {
     let first = fetch(&url, None, dir.path()).expect("fetched");
     assert_eq!(fetch(&url, None, dir.path()).expect("there"), first);
     assert_eq!(server.requests().len(), 1);
-    let noted: CheckpointRecord =
+    let noted: SourceRecord =
         segbench_storage::read_json(&dir.path().join("b0-e7f88502.pth.source.json")).expect("noted");
     assert_eq!(noted, first.record);
     assert_eq!(noted.sha256, segbench_storage::sha256_bytes(&bytes));

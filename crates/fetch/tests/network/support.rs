@@ -21,6 +21,7 @@ pub(crate) fn quick() -> Settings {
         stall: Duration::from_millis(250),
         is_offline: false,
         proxy: ProxyUse::None,
+        ..Settings::default()
     }
 }
 

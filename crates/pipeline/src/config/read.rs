@@ -18,6 +18,7 @@ impl Default for Config {
             targets: Default::default(),
             runs: Vec::new(),
             report: Default::default(),
+            addresses: Default::default(),
         }
     }
 }
@@ -90,6 +91,13 @@ impl Config {
         }
         for (index, run) in self.runs.iter().enumerate() {
             self.check_run(&format!("runs[{index}]"), run, &mut problems);
+        }
+        for (from, to) in &self.addresses {
+            let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+            if !is_address(from) || !is_address(to) {
+                let reason = format!("got `{from}: {to}`, expected two beginnings of addresses");
+                problems.push(Problem::new("addresses", reason));
+            }
         }
         for (index, format) in self.report.formats.iter().enumerate() {
             if !FORMATS.contains(&format.as_str()) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod class_weights;
+mod login;
 mod prepare;
 mod report;
 mod train;

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use segbench_datasets::{Conversion, ConversionOptions, ConversionPlan, TaskRecords, draw_sample};
+use segbench_datasets::{
+    Conversion, ConversionOptions, ConversionPlan, PreparedDataset, TaskRecords, draw_sample,
+};
 use segbench_types::Progress;
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Stage, Work};
+use super::{Outcome, Stage, Work, login};
 use crate::config::DatasetConfig;
 use crate::task::Plan;
 use crate::{Error, Project};
@@ -40,11 +42,18 @@ impl PrepareStage {
     fn plan(&self, project: &Project, progress: &dyn Progress) -> Result<Conversion, Error> {
         let options = ConversionOptions { sample: self.config.draw.clone().unwrap_or_default().options() };
         let sources = if self.config.source.is_empty() { Vec::new() } else { self.sources(project) };
+        let described = self.described(project);
+        if sources.is_empty() {
+            let card = segbench_datasets::find(&described, &project.root)?;
+            let (settings, login) = (project.fetch_settings(), |site| login::find(site, project));
+            segbench_datasets::download(&card, &self.config.splits, &project.root, &settings, &login, progress)?;
+        }
+        Conversion::unpack(&described, &sources, &project.root, progress)?;
         if segbench_datasets::raw_name(&self.dataset) == "sample" && sources.is_empty() {
             draw_sample(&project.root, &options.sample, progress)?;
         }
         let conversion = Conversion::plan(
-            &self.described(project),
+            &described,
             &options,
             &sources,
             &self.config.splits,
@@ -56,6 +65,19 @@ impl PrepareStage {
             return Err(Error::OtherDataset { name, described });
         }
         Ok(conversion)
+    }
+
+    /// Whether the splits are there, made of files that nobody names now: no reason to fetch gigabytes again.
+    fn is_made_of_other_files(&self, project: &Project) -> bool {
+        if !self.config.source.is_empty()
+            || self.config.describe.is_some()
+            || self.dataset == "sample"
+            || project.raw(&self.dataset).exists()
+        {
+            return false;
+        }
+        let made = PreparedDataset::open(&project.root, &self.dataset);
+        made.is_ok_and(|made| self.config.splits.iter().all(|split| made.info.splits.contains_key(split)))
     }
 
     /// What finds the data set: its name, or the file that describes it, with the taxonomy of the name.
@@ -118,12 +140,17 @@ impl Stage for PrepareStage {
     fn needs(&self, project: &Project) -> Vec<String> {
         let absent = |source: &PathBuf| (!source.exists()).then(|| source.display().to_string());
         let mut needs: Vec<String> = self.sources(project).iter().filter_map(absent).collect();
-        if needs.is_empty() && self.dataset != "sample" && self.sources(project).is_empty() {
-            needs.push(format!(
-                "the archives of {} in {}",
-                self.dataset,
-                project.raw(&self.dataset).display()
-            ));
+        let is_there = self.dataset == "sample" || !self.sources(project).is_empty();
+        let card = segbench_datasets::find(&self.described(project), &project.root).ok();
+        let download = card.and_then(|card| card.download.clone());
+        let place = format!("the archives of {} in {}", self.dataset, project.raw(&self.dataset).display());
+        match download {
+            _ if is_there || !needs.is_empty() => {}
+            Some(download) if !project.is_offline => {
+                let login = if download.login.is_some() { " with your login" } else { "" };
+                needs.push(format!("{place} (fetched{login} if absent)"));
+            }
+            _ => needs.push(place),
         }
         needs
     }
@@ -133,9 +160,14 @@ impl Stage for PrepareStage {
     }
 
     fn run(&self, project: &Project, progress: &dyn Progress) -> Result<Outcome, Error> {
+        let place = project.prepared(&self.dataset);
+        if self.is_made_of_other_files(project) {
+            let place = place.display();
+            let message = format!("{place}: made before from files that are no longer named; nothing to do");
+            return Ok(Outcome::UpToDate(message));
+        }
         let conversion = self.plan(project, progress)?;
         let key = conversion.fingerprint().to_owned();
-        let place = project.prepared(&self.dataset);
         for note in conversion.notes() {
             progress.note(note);
         }
