@@ -58,11 +58,11 @@ pub(crate) enum Command {
         /// Architecture, with a preset or without.
         model: String,
     },
-    /// Convert a data set's archives into the common label format.
+    /// Fetch a data set's archives and convert them into the common label format.
     Prepare {
         /// Data set (`segbench list datasets`), or a file that describes one; `@` and a taxonomy convert to other classes.
         dataset: String,
-        /// Archive or folder to read; repeat for several.
+        /// Archive or folder to read instead of what would be fetched; repeat for several.
         #[arg(long, value_name = "FILE_OR_DIR")]
         source: Vec<PathBuf>,
         /// Split to prepare; repeat for several. Default: all.
@@ -132,6 +132,12 @@ pub(crate) enum Command {
     Check {
         /// Configuration file; default: pipeline.yaml.
         file: Option<PathBuf>,
+    },
+    /// Say what this machine has for segbench, and what it lacks.
+    Doctor {
+        /// Ask every address of the data sets and checkpoints whether its file is still there.
+        #[arg(long)]
+        sources: bool,
     },
     /// Run one task of a plan, as a cluster's scheduler does.
     Task {

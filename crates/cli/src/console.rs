@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use segbench_types::{Progress, Task};
+use segbench_fetch::Credentials;
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -111,6 +112,24 @@ impl Progress for Console {
             self.bars.suspend(|| eprintln!("{text}"));
         }
     }
+}
+
+/// Whether somebody sits in front of a terminal and can be asked.
+pub(crate) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks for the login of a site; the password is not shown. `None` if nothing is typed.
+pub(crate) fn ask_login(site: &str) -> Option<Credentials> {
+    eprint!("user name for {site} (empty to give up): ");
+    let mut name = String::new();
+    std::io::stdin().read_line(&mut name).ok()?;
+    let name = name.trim();
+    if name.is_empty() {
+        return None;
+    }
+    let password = rpassword::prompt_password("password: ").ok()?;
+    Some(Credentials::new(name, password))
 }
 
 /// Progress where no bar can be drawn, such as the log of a cluster's job: a line now and then.

@@ -18,6 +18,6 @@ pub use job_place::JobPlace;
 pub use project::Project;
 pub use stage::{
     BenchStage, ClassWeightsStage, Outcome, Preparation, PrepareStage, ReportStage, Stage, Start, TrainJob,
-    TrainStage, Work,
+    TrainStage, Work, find_login,
 };
 pub use weights::{StoredWeights, WeightsStore};

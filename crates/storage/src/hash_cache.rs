@@ -41,7 +41,7 @@ pub fn cached_sha256_file(path: &Path, cache: &Path) -> Result<String, Error> {
     let sha256 = sha256_file(path)?;
     let is_settled = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= SETTLED);
     // Whoever cannot write here pays with time alone. Entries of files that are gone go with them.
-    if is_settled && cache.parent().is_some_and(Path::is_dir) {
+    if is_settled {
         entries.retain(|path, _| fs::metadata(path).is_ok());
         entries.insert(key, Entry { bytes: metadata.len(), modified, sha256: sha256.clone() });
         let _ = write_json(cache, &entries);

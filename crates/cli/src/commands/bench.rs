@@ -1,13 +1,16 @@
 //! `bench`.
 
+use std::path::Path;
 use std::time::Duration;
 
+use segbench_datasets::PreparedDataset;
+use segbench_models::WeightSource;
 use segbench_pipeline::config::{BenchConfig, SpeedConfig};
-use segbench_pipeline::{BenchStage, PrepareStage, Project, ReportStage, Stage};
-use segbench_tables::leaderboard_table;
+use segbench_pipeline::{BenchStage, PrepareStage, Project, ReportStage, Stage, StoredWeights};
+use segbench_tables::{LeaderboardRow, leaderboard_table};
 use segbench_types::Progress as _;
 
-use super::project;
+use super::{list, project, weights};
 use crate::arguments::{BenchArguments, Global};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -28,6 +31,7 @@ pub(crate) fn bench(arguments: BenchArguments, global: &Global, console: &Consol
         return Err(Failure::usage(format!("`--dtype {}` is not supported", arguments.dtype), help));
     }
     let project = project(global, &arguments.output, &arguments.device)?;
+    fetch_published(&arguments, &project, console)?;
     if project.device == "cpu" && arguments.device == "auto" {
         console.note(&format!("no CUDA device: using the CPU ({} threads)", rayon::current_num_threads()));
     }
@@ -42,24 +46,32 @@ pub(crate) fn bench(arguments: BenchArguments, global: &Global, console: &Consol
     if let [stage] = &stages[..] {
         let outcome = stage.run(&project, console)?;
         console.note(&format!("{}: {}", stage.name(), outcome.message()));
-        return print_report(&project, console);
+        return print_report(outcome.message(), &project, console);
     }
-    let mut is_any_done = false;
+    let mut done = String::new();
     let finished = project.run(&stages, console, |name, outcome| match outcome {
         Ok(outcome) => {
-            is_any_done = true;
+            done.push_str(outcome.message());
             console.note(&format!("{name}: {}", outcome.message()));
         }
         Err(err) => console.failure(&Failure::stage(name, err)),
     });
-    if is_any_done {
-        print_report(&project, console)?;
+    if !done.is_empty() {
+        print_report(&done, &project, console)?;
     }
     Ok(finished?)
 }
 
-fn print_report(project: &Project, console: &Console) -> Result<(), Failure> {
+/// The report; in front of it how far the runs that `done` names are from what is published.
+fn print_report(done: &str, project: &Project, console: &Console) -> Result<(), Failure> {
     let report = ReportStage { formats: project.config.report.formats.clone() }.build(project)?;
+    if !console.is_json() {
+        for row in report.rows.iter().filter(|row| done.contains(&row.run_id)) {
+            if let Some(line) = distance(row) {
+                console.data(&line);
+            }
+        }
+    }
     if console.is_json() {
         console.json(&leaderboard_table(&report.rows));
     } else {
@@ -71,6 +83,68 @@ fn print_report(project: &Project, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How far a run is from the published score of its weights, if they have one.
+fn distance(row: &LeaderboardRow) -> Option<String> {
+    let place = format!("{} on {} {}", row.weights, row.dataset, row.split);
+    match (row.miou, row.published_miou, row.delta) {
+        (Some(miou), Some(published), Some(delta)) => Some(format!(
+            "{place}: mIoU {miou:.2}, published {published:.2}, distance {delta:+.2} ({})",
+            row.verdict.as_deref().unwrap_or("no verdict")
+        )),
+        (Some(miou), ..) => published_of(&row.weights).and_then(|source| source.published).map(|published| {
+            format!(
+                "{place}: mIoU {miou:.2}; the published {:.2} was not measured by {}, so the two are not compared",
+                published.miou, row.protocol
+            )
+        }),
+        _ => None,
+    }
+}
+
+/// The published checkpoint of a tag.
+fn published_of(tag: &str) -> Option<WeightSource> {
+    list::published().into_iter().map(|(_, source)| source).find(|source| source.tag == tag)
+}
+
+/// Fetches the published checkpoints that the flags ask for and the store lacks: the one named by its tag, or one for a data set that
+/// no stored weights are for.
+fn fetch_published(arguments: &BenchArguments, project: &Project, console: &Console) -> Result<(), Failure> {
+    if let Some(tag) = &arguments.weights {
+        let is_there = Path::new(tag).exists() || project.weights().list()?.iter().any(|card| card.tag == *tag);
+        let published = list::published().into_iter().find(|(_, source)| source.tag == tag);
+        return match published.filter(|_| !is_there) {
+            Some((model, source)) => weights::obtain(model, &source, project, console),
+            None => Ok(()),
+        };
+    }
+    let Some(dataset) = &arguments.dataset else { return Ok(()) };
+    for name in &arguments.models {
+        let preset = segbench_models::zoo::find(name)?.name();
+        let is_of = |card: &StoredWeights| card.model == preset && trained_on(card).as_ref() == Some(dataset);
+        if project.weights().list()?.iter().any(is_of) {
+            continue;
+        }
+        let mut fitting: Vec<_> = list::published()
+            .into_iter()
+            .filter(|(model, source)| model.name() == preset && source.dataset == dataset)
+            .collect();
+        // Those with a score to compare with come first.
+        fitting.sort_by_key(|(_, source)| source.published.is_none());
+        if let Some((model, source)) = fitting.into_iter().next() {
+            // Nothing is fetched for a data set that is not there.
+            PreparedDataset::open(&project.root, dataset)?;
+            weights::obtain(model, &source, project, console)?;
+        }
+    }
+    Ok(())
+}
+
+/// The data set that weights were trained on here or, if they are published, by their publisher.
+fn trained_on(card: &StoredWeights) -> Option<String> {
+    let published = || published_of(&card.tag).map(|source| source.dataset.to_owned());
+    card.training.as_ref().map(|training| training.dataset.clone()).or_else(published)
+}
+
 /// Which weights on which data set: what was asked for, or all that fit.
 fn pairs(
     model: &str,
@@ -79,14 +153,14 @@ fn pairs(
 ) -> Result<Vec<(String, String)>, Failure> {
     let preset = segbench_models::zoo::find(model)?.name().to_owned();
     if let Some(weights) = &arguments.weights {
-        let trained_on = project.weights().resolve(weights)?.training.map(|training| training.dataset);
-        let dataset = arguments.dataset.clone().or(trained_on).unwrap_or("sample".into());
+        let stored = project.weights().resolve(weights)?;
+        let dataset = arguments.dataset.clone().or(trained_on(&stored)).unwrap_or("sample".into());
         return Ok(vec![(weights.clone(), dataset)]);
     }
     let stored = project.weights().list()?;
     let own = stored.iter().filter(|card| card.model == preset);
     let mut pairs: Vec<(String, String)> = own
-        .filter_map(|card| Some((card.tag.clone(), card.training.as_ref()?.dataset.clone())))
+        .filter_map(|card| Some((card.tag.clone(), trained_on(card)?)))
         .filter(|(_, dataset)| match &arguments.dataset {
             Some(named) => named == dataset,
             None => dataset == "sample" || project.prepared(dataset).join("dataset.yaml").is_file(),

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bench;
+mod doctor;
 mod evaluate;
 mod list;
 mod parity;
@@ -17,7 +18,7 @@ use segbench_datasets::Depth;
 use segbench_pipeline::{Config, Project};
 
 use crate::arguments::{Arguments, Command, Global, ParityAction};
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::failure::Failure;
 
 /// Runs a command.
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
         Command::Report { format, output } => pipeline::report(format, output, &global, console),
         Command::Run { file, stage, output } => pipeline::run(file, &stage, output, &global, console),
         Command::Check { file } => pipeline::check(file, &global, console),
+        Command::Doctor { sources } => doctor::doctor(sources, &global, console),
         Command::Task { action } => pipeline::task(action, console),
         Command::Parity {
             action: ParityAction::Forward { model, weights, input, output, trace, full, device },
@@ -74,6 +76,8 @@ fn project(global: &Global, reports: &Path, device: &str) -> Result<Project, Fai
         config,
         config_dir: file.parent().unwrap_or(Path::new("")).into(),
         device: device_name(device)?,
+        is_offline: global.offline,
+        ask_login: console::can_ask().then_some(console::ask_login),
     })
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::DType;
-use segbench_fetch::{CheckpointSource, Client, Settings, fetch_checkpoint};
+use segbench_fetch::{CheckpointSource, Client, fetch_checkpoint};
 use segbench_models::{WeightSource, zoo};
 use segbench_nn::weights::write_checkpoint;
-use segbench_pipeline::StoredWeights;
+use segbench_pipeline::{Project, StoredWeights};
 use segbench_tables::Table;
 use segbench_types::{Progress as _, nearest};
 
@@ -41,10 +41,19 @@ fn published(tag: &str) -> Result<(zoo::Model, WeightSource), Failure> {
     Err(Failure::usage(format!("no published checkpoint has the tag `{tag}`"), help))
 }
 
-/// Fetches the publisher's file, proves that it fits, and takes it into the store as safetensors.
 fn fetch(tag: &str, global: &Global, console: &Console) -> Result<(), Failure> {
     let (model, published) = published(tag)?;
-    let store = project(global, "reports".as_ref(), "cpu")?.weights();
+    obtain(model, &published, &project(global, "reports".as_ref(), "cpu")?, console)
+}
+
+/// Fetches the publisher's file unless the store has it, proves that it fits, and takes it into the store as safetensors.
+pub(super) fn obtain(
+    model: zoo::Model,
+    published: &WeightSource,
+    project: &Project,
+    console: &Console,
+) -> Result<(), Failure> {
+    let (tag, store) = (published.tag, project.weights());
     if let Some(there) = store.list()?.into_iter().find(|card| card.tag == tag) {
         let place = there.path.map_or("part of segbench".to_owned(), |path| path.display().to_string());
         console.note(&format!("{tag} is there already: {place}"));
@@ -52,7 +61,7 @@ fn fetch(tag: &str, global: &Global, console: &Console) -> Result<(), Failure> {
     }
     let licence = published.licence.unwrap_or("not stated beside the file; see the publisher's page");
     console.note(&format!("{tag}: {}\nlicence: {licence}", published.url));
-    let client = Client::new(Settings { is_offline: global.offline, ..Settings::default() })?;
+    let client = Client::new(project.fetch_settings())?;
     let source = CheckpointSource {
         url: published.url,
         mirrors: &[],
@@ -61,7 +70,7 @@ fn fetch(tag: &str, global: &Global, console: &Console) -> Result<(), Failure> {
         bytes: None,
     };
     // A folder of its own, because every JSON file of the store itself is a card.
-    let downloads = global.root.join("weights").join("downloads");
+    let downloads = project.root.join("weights").join("downloads");
     let fetched = fetch_checkpoint(&client, &source, &downloads, console)?;
     let mut card = StoredWeights {
         tag: tag.to_owned(),

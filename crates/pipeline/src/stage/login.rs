@@ -9,7 +9,10 @@ use crate::Project;
 
 /// The first that is there: `CITYSCAPES_USERNAME` and `CITYSCAPES_PASSWORD`, `segbench/cityscapes.json` in the folder of settings, the
 /// file that the official downloader stores, what the person in front of the terminal types.
-pub(super) fn find(site: LoginSite, project: &Project) -> Result<Option<Credentials>, Error> {
+///
+/// # Errors
+/// [`Error::Credentials`] for a file that others may read or that holds something else, and [`Error::Storage`].
+pub fn find_login(site: LoginSite, project: &Project) -> Result<Option<Credentials>, Error> {
     let LoginSite::Cityscapes = site;
     let variable = |name: &str| std::env::var(name).ok();
     let folder = |name: &str, below_home: &str| -> Option<PathBuf> {

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use bench::BenchStage;
 pub use class_weights::ClassWeightsStage;
+pub use login::find_login;
 pub use prepare::{Preparation, PrepareStage};
 pub use report::ReportStage;
 pub use train::{Start, TrainJob, TrainStage};

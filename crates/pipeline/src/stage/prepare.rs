@@ -9,7 +9,7 @@ use segbench_datasets::{
 use segbench_types::Progress;
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Stage, Work, login};
+use super::{Outcome, Stage, Work, find_login};
 use crate::config::DatasetConfig;
 use crate::task::Plan;
 use crate::{Error, Project};
@@ -45,7 +45,7 @@ impl PrepareStage {
         let described = self.described(project);
         if sources.is_empty() {
             let card = segbench_datasets::find(&described, &project.root)?;
-            let (settings, login) = (project.fetch_settings(), |site| login::find(site, project));
+            let (settings, login) = (project.fetch_settings(), |site| find_login(site, project));
             segbench_datasets::download(&card, &self.config.splits, &project.root, &settings, &login, progress)?;
         }
         Conversion::unpack(&described, &sources, &project.root, progress)?;
