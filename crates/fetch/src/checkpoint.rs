@@ -58,6 +58,8 @@ pub fn fetch_checkpoint(
         // Without a pin the hash is compared below, where the message can name the note.
         checksums: source.sha256.map(Checksums::sha256).unwrap_or_default(),
         destination: path.clone(),
+        // Written below, where it is compared with an earlier one.
+        licence: None,
     };
     let fetched = client.fetch(&download, progress)?;
     let is_new = fetched.sha256.is_some();

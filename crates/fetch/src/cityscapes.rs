@@ -20,6 +20,10 @@ use crate::{Checksums, Credentials, Download, Error, Fetched, Settings};
 /// Where the login page and the packages are.
 pub const CITYSCAPES_SITE: &str = "https://www.cityscapes-dataset.com";
 
+/// What the site asks for.
+const LICENCE: &str =
+    "Cityscapes licence: non-commercial research and teaching, no redistribution (https://www.cityscapes-dataset.com/license/)";
+
 /// A package of Cityscapes and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CityscapesPackage {
@@ -197,6 +201,7 @@ impl Cityscapes {
             size: None,
             checksums: Checksums::default(),
             destination: folder.join(package.file),
+            licence: Some(LICENCE.to_owned()),
         };
         if !self.settings.is_offline && !download.destination.exists() {
             // What the site says today is right even if it has replaced the file since others noted its checksums.

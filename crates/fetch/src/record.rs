@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::download::shown;
-use crate::{Error, Fetched};
-
 /// What is noted in `<file>.source.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRecord {
@@ -28,21 +25,5 @@ impl SourceRecord {
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(".source.json");
         file.with_file_name(name)
-    }
-
-    /// Notes a file that was fetched just now; one that was there before has no note to write.
-    ///
-    /// # Errors
-    /// [`Error::Storage`].
-    pub fn note(fetched: &Fetched, url: &str, licence: &str, is_pinned: bool) -> Result<(), Error> {
-        let Some(sha256) = fetched.sha256.clone() else { return Ok(()) };
-        let record = Self {
-            url: shown(url),
-            licence: Some(licence.to_owned()),
-            bytes: fetched.bytes,
-            sha256,
-            is_pinned,
-        };
-        Ok(segbench_storage::write_json(&Self::path_of(&fetched.path), &record)?)
     }
 }

@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test that cannot make its files has failed")]
 
 mod bench;
+mod downloads;
 mod errors;
 mod evaluate;
 mod interrupts;
+mod killed_downloads;
 mod parity;
 mod pipeline;
 mod prepare;

@@ -54,6 +54,8 @@ pub(super) fn readable(
         return Ok(folder);
     }
     let archive = Archive::open(path)?;
+    segbench_storage::create_dir(&raw.join(UNPACKED))?;
+    segbench_storage::remove_abandoned(&raw.join(UNPACKED))?;
     note.is_whole = false;
     if noted.as_ref() == Some(&note) {
         // A process was killed here; what it finished stays.

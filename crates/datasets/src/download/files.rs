@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use segbench_fetch::{
-    CITYSCAPES_PACKAGES, CITYSCAPES_SITE, Cityscapes, Client, Credentials, Fetched, Settings, SourceRecord,
+    CITYSCAPES_PACKAGES, CITYSCAPES_SITE, Cityscapes, Client, Credentials, Fetched, Settings,
 };
 use segbench_types::Progress;
 
@@ -127,6 +127,7 @@ fn fetch(
                 size: file.size,
                 checksums: file.checksums(),
                 destination: raw.join(&file.file),
+                licence: Some(card.licence.clone()),
             };
             let downloads: Vec<_> = files.iter().map(download).collect();
             client.fetch_all(&downloads, downloads.len(), progress)
@@ -142,11 +143,7 @@ fn fetch(
     let mut first = None;
     for (file, outcome) in files.iter().zip(outcomes) {
         match outcome {
-            Ok(fetched) => {
-                let url = file.urls.first().map_or(CITYSCAPES_SITE, String::as_str);
-                let is_pinned = file.package.is_some() || !file.checksums().is_empty();
-                SourceRecord::note(&fetched, url, &card.licence, is_pinned)?;
-            }
+            Ok(_) => {}
             Err(err) if file.optional => progress.note(&format!("going on without {}: {err}", file.file)),
             Err(err) => first = first.or(Some(err)),
         }

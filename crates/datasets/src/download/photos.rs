@@ -160,6 +160,7 @@ fn fetch_one(client: &Client, photo: &Photo<'_>, list: &PhotoList, folder: &Path
             size: None,
             checksums: Checksums::default(),
             destination: unseen.clone(),
+            licence: None,
         };
         last = match client.fetch(&download, &Silent) {
             Ok(_) => match look(&unseen, list.placeholder_bytes) {

@@ -4,6 +4,7 @@
 
 mod ade20k;
 mod apsis;
+mod archives;
 mod audit;
 mod broken;
 mod camvid;

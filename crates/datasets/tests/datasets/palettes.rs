@@ -1,7 +1,7 @@
 //! Data sets of palette PNGs and of colors: VOC, GTA5, the original CamVid.
 
 use segbench_datasets::{PreparedDataset, RawValue};
-use segbench_testkit::{HEIGHT, WIDTH, camvid_original, gta5, gta5_id, voc_id, voc2012};
+use segbench_testkit::{HEIGHT, WIDTH, camvid_original, gta5, gta5_id, mat_matrix, voc_id, voc2012};
 
 use crate::support::{Root, expected, images, labels};
 
@@ -37,6 +37,24 @@ fn gta5_has_the_ids_of_cityscapes_and_its_known_faults_are_left_out() {
         findings.skipped.iter().map(|skipped| (skipped.id.as_str(), skipped.is_known)).collect();
     assert_eq!(skipped, [("15188", true), ("20801", false)]);
     assert!(findings.skipped[1].reason.contains("52x37"), "{}", findings.skipped[1].reason);
+}
+
+#[test]
+fn gta5_takes_the_authors_split_unless_lists_of_ones_own_are_there() {
+    // One MATLAB file with a variable per split, as in the authors' read_mapping.zip.
+    let ids = |name: &str, ids: &[u8]| mat_matrix(name, ids.len() as u32, 1, ids);
+    let (train, val, test) = (ids("trainIds", &[2]), ids("valIds", &[1]), ids("testIds", &[]));
+    let mut files = gta5();
+    files.remove("20801");
+    files.remove("15188");
+    files.insert("read_mapping/split.mat", [&train, &val[128..], &test[128..]].concat());
+    let root = Root::new();
+    let prepared = root.prepared_from("gta5", "download", &files);
+    assert_eq!(images(&prepared), [("train", "00002"), ("val", "00001")]);
+    files.insert("train.txt", "1\n2\n");
+    let root = Root::new();
+    let prepared = root.prepared_from("gta5", "download", &files);
+    assert_eq!(images(&prepared), [("train", "00001"), ("train", "00002")]);
 }
 
 #[test]

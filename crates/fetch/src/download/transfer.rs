@@ -10,7 +10,7 @@ use super::client::{Door, Settings};
 use super::exchange::{Meter, exchange};
 use super::part::{self, Part};
 use super::patience::Patience;
-use crate::{Error, space};
+use crate::{Error, SourceRecord, space};
 
 /// What to fetch, and how to know that it is right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Download {
     pub checksums: Checksums,
     /// Where the file belongs. Beside it lie `.part` and `.part.json` until it is complete.
     pub destination: PathBuf,
+    /// The licence for the note `<file>.source.json`, which is there before the file is. Default: there is no note.
+    pub licence: Option<String>,
 }
 
 /// A file that is there.
@@ -154,6 +156,16 @@ fn from_one(
 fn conclude(download: &Download, part: &mut Part, progress: &dyn Progress) -> Result<Option<Fetched>, Error> {
     match part.verify() {
         Ok(sha256) => {
+            if let (Some(licence), Some(url)) = (&download.licence, download.urls.first()) {
+                let record = SourceRecord {
+                    url: shown(url),
+                    licence: Some(licence.clone()),
+                    bytes: part.bytes(),
+                    sha256: sha256.clone(),
+                    is_pinned: !download.checksums.is_empty(),
+                };
+                segbench_storage::write_json(&SourceRecord::path_of(&download.destination), &record)?;
+            }
             part.finish()?;
             let path = download.destination.clone();
             Ok(Some(Fetched { path, bytes: part.bytes(), sha256: Some(sha256) }))

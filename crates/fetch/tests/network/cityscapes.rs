@@ -104,7 +104,9 @@ fn a_package_comes_whole_through_lost_sessions_and_cut_connections() {
             let notes = Notes::default();
             let fetched = session(&server, "s3cret&=ä").fetch(&PACKAGE, dir.path(), &notes).expect("fetched");
             assert!(fs::read(fetched.path).expect("there") == bytes);
-            assert_eq!(names(dir.path()), ["gtFine.zip"]);
+            assert_eq!(names(dir.path()), ["gtFine.zip", "gtFine.zip.source.json"]);
+            let note = fs::read_to_string(dir.path().join("gtFine.zip.source.json")).expect("a note");
+            assert!(note.contains("licence") && !note.contains("s3cret"), "{note}");
             let requests = server.requests();
             let logins = requests.iter().filter(|request| request.method == "POST").count();
             assert_eq!(

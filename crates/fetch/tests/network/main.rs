@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod cityscapes;
+mod contents;
 mod download;
 mod interruption;
 mod support;

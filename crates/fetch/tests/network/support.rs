@@ -44,6 +44,7 @@ pub(crate) fn download(url: &str, folder: &Path, bytes: &[u8]) -> Download {
         size: Some(bytes.len() as u64),
         checksums: Checksums::sha256(&segbench_storage::sha256_bytes(bytes)),
         destination: folder.join("file.zip"),
+        licence: None,
     }
 }
 
