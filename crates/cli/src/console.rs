@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use segbench_types::{Progress, Task};
 use segbench_fetch::Credentials;
+use segbench_types::{Progress, Task};
 use serde::Serialize;
 
 use crate::arguments::Global;

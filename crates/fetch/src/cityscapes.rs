@@ -21,8 +21,7 @@ use crate::{Checksums, Credentials, Download, Error, Fetched, Settings};
 pub const CITYSCAPES_SITE: &str = "https://www.cityscapes-dataset.com";
 
 /// What the site asks for.
-const LICENCE: &str =
-    "Cityscapes licence: non-commercial research and teaching, no redistribution (https://www.cityscapes-dataset.com/license/)";
+const LICENCE: &str = "Cityscapes licence: non-commercial research and teaching, no redistribution (https://www.cityscapes-dataset.com/license/)";
 
 /// A package of Cityscapes and what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,7 +110,8 @@ fn published_of(tag: &str) -> Option<WeightSource> {
 /// no stored weights are for.
 fn fetch_published(arguments: &BenchArguments, project: &Project, console: &Console) -> Result<(), Failure> {
     if let Some(tag) = &arguments.weights {
-        let is_there = Path::new(tag).exists() || project.weights().list()?.iter().any(|card| card.tag == *tag);
+        let is_there =
+            Path::new(tag).exists() || project.weights().list()?.iter().any(|card| card.tag == *tag);
         let published = list::published().into_iter().find(|(_, source)| source.tag == tag);
         return match published.filter(|_| !is_there) {
             Some((model, source)) => weights::obtain(model, &source, project, console),

@@ -88,7 +88,9 @@ fn check_sources(project: &Project, console: &Console) -> Result<(), Failure> {
     let probe = |value: fn(&Probe) -> Option<u64>| {
         answers.iter().map(|answer| answer.as_ref().ok().and_then(value)).collect()
     };
-    let text = |value: fn(&Address) -> &str| addresses.iter().map(|address| Some(value(address).to_owned())).collect();
+    let text = |value: fn(&Address) -> &str| {
+        addresses.iter().map(|address| Some(value(address).to_owned())).collect()
+    };
     let table = Table::new()
         .text("what", text(|address| &address.what))
         .text("address", text(|address| &address.url))

@@ -31,7 +31,8 @@ pub(crate) fn place_with_streets(file: &str, more: &str) -> Place {
 
 /// The setting that leads every address that begins with one of `hosts` to `server`.
 pub(crate) fn addresses(server: &HttpServer, hosts: &[&str]) -> String {
-    let lines: Vec<String> = hosts.iter().map(|host| format!("\"{host}\": \"{}\"", server.url("/"))).collect();
+    let lines: Vec<String> =
+        hosts.iter().map(|host| format!("\"{host}\": \"{}\"", server.url("/"))).collect();
     format!("addresses={{{}}}", lines.join(", "))
 }
 
@@ -52,9 +53,11 @@ fn what_is_absent_is_fetched_shown_with_its_licence_and_asked_for_once() {
     let sent = bytes.clone();
     let server = HttpServer::start(move |request, _| HttpReply::file(request, &sent, "\"a\""));
     let place = place_with_streets("streets.zip", "");
-    prepare_streets(&place, &server, &["--offline"]).is(4, &["--offline", "data/raw/streets/streets.zip", HOST]);
+    prepare_streets(&place, &server, &["--offline"])
+        .is(4, &["--offline", "data/raw/streets/streets.zip", HOST]);
     assert!(server.requests().is_empty());
-    prepare_streets(&place, &server, &[]).is(0, &["licence: CC0", "http://files.example/streets.zip", "4 images"]);
+    prepare_streets(&place, &server, &[])
+        .is(0, &["licence: CC0", "http://files.example/streets.zip", "4 images"]);
     assert!(place.tree("data/raw/streets")["streets.zip"] == bytes);
     let note: Value =
         serde_json::from_slice(&place.tree("data/raw/streets")["streets.zip.source.json"]).expect("a note");
@@ -170,7 +173,8 @@ fn prepare_cityscapes(place: &Place, server: &HttpServer, password: Option<&str>
 fn cityscapes_comes_through_its_login_and_the_login_stays_secret() {
     let server = cityscapes_site();
     let place = Place::new();
-    prepare_cityscapes(&place, &server, None).is(4, &["register", "CITYSCAPES_PASSWORD", "just prepare sample"]);
+    prepare_cityscapes(&place, &server, None)
+        .is(4, &["register", "CITYSCAPES_PASSWORD", "just prepare sample"]);
     assert!(server.requests().is_empty() && place.tree("").is_empty());
     let wrong = prepare_cityscapes(&place, &server, Some("wr0ng"));
     wrong.is(4, &["did not accept"]);
@@ -193,14 +197,15 @@ fn photos_are_fetched_from_where_they_moved_and_those_that_are_gone_are_noted() 
     let line = |id: u32| format!("{id:05}.jpg http://farm{id}.static.flickr.com/7/{id}_x_b.jpg\n");
     archive.insert("data/urls.txt", (1..=5).map(line).collect::<String>() + "00006.jpg None\n");
     for id in 1..=6_u8 {
-        archive.insert(&format!("data/masks/{id:05}.png"), segbench_testkit::grey8(53, 37, &[id % 2; 53 * 37]));
+        archive
+            .insert(&format!("data/masks/{id:05}.png"), segbench_testkit::grey8(53, 37, &[id % 2; 53 * 37]));
     }
     let (archive, photo) = (zip(&archive), jpeg_street(53, 37, 9));
     let answer = move |request: &HttpRequest| match request.path.as_str() {
         "/masks.zip" => HttpReply::new(200, archive.clone()),
         "/moved/7/1_x_b.jpg" | "/farm2.static.flickr.com/7/2_x_b.jpg" => HttpReply::new(200, photo.clone()),
         // The picture that says "not available", and a page that does.
-        "/moved/7/3_x_b.jpg" => HttpReply::new(200, [&photo[..90], &[0; 10]].concat()),
+        "/moved/7/3_x_b.jpg" => HttpReply::new(200, [&photo[..90], &[0; 10][..]].concat()),
         "/moved/7/4_x_b.jpg" => HttpReply::new(200, "<html>").with("Content-Type", "text/html"),
         _ => HttpReply::new(404, ""),
     };
@@ -223,7 +228,11 @@ fn photos_are_fetched_from_where_they_moved_and_those_that_are_gone_are_noted() 
     let run = || ended(&mut place.command(&["prepare", "faces", "--set", &set]));
     run().is(0, &["5 photos", "1 have no address", "3 photos are gone", "photos/gone.csv", "2 images"]);
     let tree = place.tree("data/raw/faces/photos");
-    assert!(tree.contains_key("00001.jpg") && !tree.keys().any(|name| name.ends_with("unseen")), "{:?}", tree.keys());
+    assert!(
+        tree.contains_key("00001.jpg") && !tree.keys().any(|name| name.ends_with("unseen")),
+        "{:?}",
+        tree.keys()
+    );
     let gone = String::from_utf8(tree["gone.csv"].clone()).expect("text");
     for id in ["00003.jpg", "00004.jpg", "00005.jpg"] {
         assert!(gone.contains(id) && !tree.contains_key(id), "{gone}");
@@ -271,8 +280,17 @@ fn doctor_asks_every_address_and_names_those_that_fail() {
     let rows = place.run(&["doctor", "--sources", "--json", "--set", &all(&good)]);
     let rows = rows.is(0, &["lead to their files"]).json();
     let rows = rows.as_array().expect("rows");
-    let has = |what: &str| rows.iter().any(|row| row["what"].as_str().is_some_and(|name| name.starts_with(what)));
-    for what in ["ade20k: ", "camvid: ", "cityscapes: login", "gta5: ", "synthia: ", "voc2012: ", "weights segformer-b0"] {
+    let has =
+        |what: &str| rows.iter().any(|row| row["what"].as_str().is_some_and(|name| name.starts_with(what)));
+    for what in [
+        "ade20k: ",
+        "camvid: ",
+        "cityscapes: login",
+        "gta5: ",
+        "synthia: ",
+        "voc2012: ",
+        "weights segformer-b0",
+    ] {
         assert!(has(what), "{what}");
     }
     assert!(rows.iter().all(|row| row["verdict"] == "ok"));
@@ -283,7 +301,10 @@ fn doctor_asks_every_address_and_names_those_that_fail() {
     });
     let failed = place.run(&["doctor", "--sources", "--set", &all(&bad)]);
     failed.is(5, &["do not lead to their files"]);
-    assert!(failed.stdout.contains("answered 404") && failed.stdout.contains("leads to a web page"), "{failed:?}");
+    assert!(
+        failed.stdout.contains("answered 404") && failed.stdout.contains("leads to a web page"),
+        "{failed:?}"
+    );
     let nowhere = "addresses={\"http://\": \"http://127.0.0.1:1/\", \"https://\": \"http://127.0.0.1:1/\"}";
     place.run(&["doctor", "--sources", "--set", nowhere]).is(5, &["no network: none of"]);
 }

@@ -272,7 +272,10 @@ impl Builder<'_> {
             if pattern.has_split() == variable.as_ref().is_some_and(|name| name.contains("{split}")) {
                 self.problem(
                     &place,
-                    format!("a list is for one split, so `{}` or its `variable` needs {{split}}", list.pattern),
+                    format!(
+                        "a list is for one split, so `{}` or its `variable` needs {{split}}",
+                        list.pattern
+                    ),
                 );
             }
             ListRule { pattern, variable, digits: list.digits.min(20) }

@@ -161,7 +161,8 @@ pub(super) fn problems(download: &Download, splits: &BTreeSet<&str>) -> Vec<(Str
         for (algorithm, hash, digits) in
             [("md5", &file.md5, 32), ("sha1", &file.sha1, 40), ("sha256", &file.sha256, 64)]
         {
-            let is_hex = |hash: &String| hash.len() == digits && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_hex =
+                |hash: &String| hash.len() == digits && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
             if hash.as_ref().is_some_and(|hash| !is_hex(hash)) {
                 problem(format!("`{algorithm}` has {digits} hex digits"));
             }
@@ -171,7 +172,8 @@ pub(super) fn problems(download: &Download, splits: &BTreeSet<&str>) -> Vec<(Str
         }
     }
     if let Some(photos) = download.photos.as_ref().filter(|photos| !is_plain(&photos.folder)) {
-        problems.push(("download.photos".into(), format!("`{}` is no plain name of a folder", photos.folder)));
+        problems
+            .push(("download.photos".into(), format!("`{}` is no plain name of a folder", photos.folder)));
     }
     problems
 }
@@ -200,7 +202,8 @@ mod tests {
             moved.apply("http://farm4.static.flickr.com/3001/1_a_b.jpg").as_deref(),
             Some("https://live.staticflickr.com/3001/1_a_b.jpg")
         );
-        for other in ["http://farm4.flickr.com/3001/1.jpg", "http://farm4/x.static.flickr.com/1.jpg", "None"] {
+        for other in ["http://farm4.flickr.com/3001/1.jpg", "http://farm4/x.static.flickr.com/1.jpg", "None"]
+        {
             assert_eq!(moved.apply(other), None, "{other}");
         }
         let plain = Moved { from: "http://old/".into(), to: "http://new/a/".into() };
@@ -219,7 +222,9 @@ mod tests {
         let download = Download { files: vec![bad, package.clone(), package], ..Download::default() };
         let told: Vec<String> =
             problems(&download, &BTreeSet::from(["val"])).into_iter().map(|(_, reason)| reason).collect();
-        for part in ["no plain name", "no address", "md5", "`vla`", "needs a `login`", "no package 99", "twice"] {
+        for part in
+            ["no plain name", "no address", "md5", "`vla`", "needs a `login`", "no package 99", "twice"]
+        {
             assert!(told.iter().any(|reason| reason.contains(part)), "`{part}` is missing in {told:?}");
         }
     }

@@ -82,7 +82,12 @@ impl Conversion {
     ///
     /// # Errors
     /// As [`Self::plan`].
-    pub fn unpack(name: &str, sources: &[PathBuf], root: &Path, progress: &dyn Progress) -> Result<(), Error> {
+    pub fn unpack(
+        name: &str,
+        sources: &[PathBuf],
+        root: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
         let card = find(name, root)?;
         let raw = root.join("raw").join(card.raw_name());
         let paths = if sources.is_empty() { vec![raw.clone()] } else { sources.to_vec() };

@@ -39,7 +39,9 @@ pub(super) fn read_list(
         _ => None,
     });
     let numbers = numbers.ok_or_else(|| {
-        damaged(name.map_or("it holds no numbers".into(), |name| format!("it has no numbers called `{name}`")))
+        damaged(
+            name.map_or("it holds no numbers".into(), |name| format!("it has no numbers called `{name}`")),
+        )
     })?;
     Ok(numbers.into_iter().map(|number| padded(&format!("{number}"), digits)).collect())
 }

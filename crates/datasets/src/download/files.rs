@@ -65,7 +65,8 @@ fn has_own_files(download: &Download, raw: &Path) -> Result<bool, Error> {
     let is_own = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_listed = download.files.iter().any(|file| file.file == name);
-        let is_data = if path.is_dir() { name != UNPACKED && Some(&*name) != photos } else { is_archive(&name) };
+        let is_data =
+            if path.is_dir() { name != UNPACKED && Some(&*name) != photos } else { is_archive(&name) };
         is_data && !is_listed && !name.starts_with('.')
     };
     Ok(segbench_storage::list_dir(raw)?.iter().any(|path| is_own(path)))
@@ -88,7 +89,12 @@ fn tell(card: &DatasetCard, files: &[&RemoteFile], raw: &Path, progress: &dyn Pr
         format!("\n  {}{about}, from {from}", file.file)
     };
     let lines: String = files.iter().map(line).collect();
-    progress.note(&format!("{}\nlicence: {}\nfetching into {}:{lines}", card.title, card.licence, raw.display()));
+    progress.note(&format!(
+        "{}\nlicence: {}\nfetching into {}:{lines}",
+        card.title,
+        card.licence,
+        raw.display()
+    ));
 }
 
 /// The way to the files.
@@ -98,7 +104,12 @@ enum Door {
 }
 
 impl Door {
-    fn open(card: &DatasetCard, download: &Download, settings: &Settings, login: Login<'_>) -> Result<Self, Error> {
+    fn open(
+        card: &DatasetCard,
+        download: &Download,
+        settings: &Settings,
+        login: Login<'_>,
+    ) -> Result<Self, Error> {
         let Some(site) = download.login else { return Ok(Self::Open(Client::new(settings.clone())?)) };
         let missing = |why: &str| Error::MissingSource {
             what: format!("the files of `{}` are not there, {why}", card.name),
@@ -107,7 +118,8 @@ impl Door {
         if settings.is_offline {
             return Err(missing("and `--offline` forbids to fetch them"));
         }
-        let credentials = login(site)?.ok_or_else(|| missing("and their site asks for a login that nobody gave"))?;
+        let credentials =
+            login(site)?.ok_or_else(|| missing("and their site asks for a login that nobody gave"))?;
         Ok(Self::Login(Cityscapes::new(CITYSCAPES_SITE, credentials, settings.clone())?))
     }
 }

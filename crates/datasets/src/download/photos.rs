@@ -71,7 +71,8 @@ pub(super) fn fetch(
         return Ok(());
     }
     if settings.is_offline {
-        progress.note(&format!("{} photos are not there, and `--offline` forbids to fetch them", wanted.len()));
+        progress
+            .note(&format!("{} photos are not there, and `--offline` forbids to fetch them", wanted.len()));
         return Ok(());
     }
     progress.note(&format!(
@@ -175,7 +176,9 @@ fn fetch_one(client: &Client, photo: &Photo<'_>, list: &PhotoList, folder: &Path
                 }
                 Err(err) => return Fate::Failed(err.into()),
             },
-            Err(err @ (FetchError::Refused { .. } | FetchError::NotTheFile { .. })) => Fate::Gone(err.to_string()),
+            Err(err @ (FetchError::Refused { .. } | FetchError::NotTheFile { .. })) => {
+                Fate::Gone(err.to_string())
+            }
             Err(err) => Fate::Failed(err),
         };
     }

@@ -161,7 +161,8 @@ impl Archive {
         let is_there = |member: &Member| {
             folder.join(&member.name).metadata().is_ok_and(|data| data.is_file() && data.len() == member.size)
         };
-        let bytes = |members: &[&Member]| members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
+        let bytes =
+            |members: &[&Member]| members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
         let wanted: Vec<&Member> = self.members.iter().filter(|member| wants(member)).collect();
         let missing: Vec<&Member> = wanted.iter().copied().filter(|member| !is_there(member)).collect();
         space::require(folder, bytes(&missing))?;

@@ -31,7 +31,8 @@ pub struct Settings {
 impl Settings {
     /// The address to ask for what `url` names.
     pub fn address<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let fits = self.addresses.iter().filter_map(|(from, to)| Some((from, to, url.strip_prefix(from.as_str())?)));
+        let fits =
+            self.addresses.iter().filter_map(|(from, to)| Some((from, to, url.strip_prefix(from.as_str())?)));
         match fits.max_by_key(|(from, ..)| from.len()) {
             Some((_, to, rest)) => Cow::Owned(format!("{to}{rest}")),
             None => Cow::Borrowed(url),

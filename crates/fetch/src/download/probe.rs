@@ -33,7 +33,8 @@ impl Client {
     /// [`Error::Unreachable`] if nobody answers.
     pub fn probe(&self, url: &str) -> Result<Probe, Error> {
         let url = self.settings().address(url);
-        let request = self.http().get(url.as_ref()).header(ACCEPT_ENCODING, "identity").header(RANGE, "bytes=0-0");
+        let request =
+            self.http().get(url.as_ref()).header(ACCEPT_ENCODING, "identity").header(RANGE, "bytes=0-0");
         let response = request.send().map_err(|err| Error::Unreachable {
             url: shown(&url),
             attempts: 1,

@@ -34,8 +34,7 @@ pub struct Config {
     /// The report written from all runs.
     #[serde(default)]
     pub report: ReportConfig,
-    /// Beginnings of addresses, and what is asked in their place, such as a mirror within your network:
-    /// `"https://huggingface.co/": "https://mirror.example.org/hf/"`. The longest that fits counts.
+    /// Beginnings of addresses and what is asked in their place, such as `{ "https://huggingface.co/": "https://mirror.example.org/" }`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<String, String>,
 }

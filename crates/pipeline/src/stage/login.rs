@@ -20,8 +20,8 @@ pub fn find_login(site: LoginSite, project: &Project) -> Result<Option<Credentia
         named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(below_home)))
     };
     let own = folder("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("segbench/cityscapes.json"));
-    let official =
-        folder("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("cityscapesscripts/credentials.json"));
+    let official = folder("XDG_DATA_HOME", ".local/share")
+        .map(|folder| folder.join("cityscapesscripts/credentials.json"));
     let files: Vec<PathBuf> = own.into_iter().chain(official).collect();
     let mut ask = || project.ask_login.and_then(|ask| ask(CITYSCAPES_SITE));
     Credentials::find("CITYSCAPES", variable, &files, Some(&mut ask))

@@ -46,19 +46,21 @@ impl PrepareStage {
         if sources.is_empty() {
             let card = segbench_datasets::find(&described, &project.root)?;
             let (settings, login) = (project.fetch_settings(), |site| find_login(site, project));
-            segbench_datasets::download(&card, &self.config.splits, &project.root, &settings, &login, progress)?;
+            segbench_datasets::download(
+                &card,
+                &self.config.splits,
+                &project.root,
+                &settings,
+                &login,
+                progress,
+            )?;
         }
         Conversion::unpack(&described, &sources, &project.root, progress)?;
         if segbench_datasets::raw_name(&self.dataset) == "sample" && sources.is_empty() {
             draw_sample(&project.root, &options.sample, progress)?;
         }
-        let conversion = Conversion::plan(
-            &described,
-            &options,
-            &sources,
-            &self.config.splits,
-            &project.root,
-        )?;
+        let conversion =
+            Conversion::plan(&described, &options, &sources, &self.config.splits, &project.root)?;
         // Everything later looks for the tree under this name.
         if conversion.card().name != self.dataset {
             let (name, described) = (self.dataset.clone(), conversion.card().name.clone());
