@@ -40,6 +40,12 @@ pub enum Error {
         /// The first id without one.
         first: String,
     },
+    /// A folder of labels without any.
+    #[error("`{dir}` has no label maps")]
+    NoLabels {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Two predictions for one image.
     #[error("`{first}` and `{second}` are both predictions of `{id}`")]
     TwoPredictions {
@@ -73,6 +79,68 @@ pub enum Error {
         y: usize,
         /// What would be a class.
         expected: String,
+    },
+    /// A prediction of more than 8 bits per pixel.
+    #[error("`{path}` is a PNG of 16 bits, label maps have 8")]
+    SixteenBits {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A `.npy` file that does not hold scores.
+    #[error("`{path}`: {reason}")]
+    BadArray {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A score that is no number.
+    #[error("`{path}`: the score of class {class} at ({x}, {y}) is {value}")]
+    BadScore {
+        /// The file.
+        path: PathBuf,
+        /// The class.
+        class: usize,
+        /// Column.
+        x: usize,
+        /// Row.
+        y: usize,
+        /// What is there instead of a number.
+        value: f32,
+    },
+    /// A data set whose predictions a test server does not take.
+    #[error("`{dataset}` has the classes `{got}`, a submission to Cityscapes needs `{expected}`")]
+    NotSubmittable {
+        /// The data set.
+        dataset: String,
+        /// Its classes.
+        got: String,
+        /// Those that the server knows.
+        expected: String,
+    },
+    /// A prediction of another size than a test server takes.
+    #[error("`{path}` is {}x{}, the test server takes {}x{} (width x height)", got.0, got.1, expected.0, expected.1)]
+    NotFrameSize {
+        /// The prediction.
+        path: PathBuf,
+        /// Its width and height.
+        got: (u32, u32),
+        /// Width and height of every frame.
+        expected: (u32, u32),
+    },
+    /// A split without images.
+    #[error("the split `{split}` of `{dataset}` has no images")]
+    EmptySplit {
+        /// The data set.
+        dataset: String,
+        /// The split.
+        split: String,
+    },
+    /// A prediction that belongs to no frame.
+    #[error("`{path}` is not named after a frame: expected a name such as `berlin_000000_000019_leftImg8bit.png`")]
+    NoFrame {
+        /// The file.
+        path: PathBuf,
     },
     /// A plan of another version of the program names weights that this one does not have.
     #[error("this segbench has no weights `{tag}` of its own")]
@@ -112,10 +180,18 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NothingToEvaluate { .. } | Self::NoPrediction { .. } | Self::NotShipped { .. } => {
+            Self::NothingToEvaluate { .. } | Self::EmptySplit { .. } | Self::NotShipped { .. } => {
                 ErrorKind::MissingInput
             }
+            Self::NotSubmittable { .. } => ErrorKind::Usage,
             Self::ClassesDiffer { .. }
+            | Self::NoPrediction { .. }
+            | Self::NoLabels { .. }
+            | Self::SixteenBits { .. }
+            | Self::BadArray { .. }
+            | Self::BadScore { .. }
+            | Self::NoFrame { .. }
+            | Self::NotFrameSize { .. }
             | Self::TwoPredictions { .. }
             | Self::SizesDiffer { .. }
             | Self::BadValue { .. }
@@ -139,8 +215,21 @@ impl Explain for Error {
             Self::NoPrediction { .. } => {
                 Some("files pair by stem: name each prediction `<image id>.png`, or evaluate another split with `--split`".into())
             }
+            Self::NoLabels { .. } => Some("name the folder that holds the PNGs".into()),
+            Self::SixteenBits { .. } => Some("write class numbers as 8-bit grey or palette PNGs".into()),
+            Self::BadArray { .. } => Some(
+                "save one array per image with `numpy.save`: f16 or f32, (C, H, W) or (H, W, C) as `--layout` says".into(),
+            ),
+            Self::BadScore { .. } => Some("look for overflow in the network that wrote the file, half precision first of all".into()),
+            Self::NotSubmittable { .. } => {
+                Some("name the data set without a taxonomy: `--dataset cityscapes`".into())
+            }
+            Self::EmptySplit { dataset, .. } => {
+                Some(format!("prepare the split (`segbench prepare {dataset}`) or name another with `--split`"))
+            }
+            Self::NoFrame { .. } => Some("remove files that are no predictions, or name them as the photos are named".into()),
             Self::TwoPredictions { .. } => Some("remove one of the two".into()),
-            Self::SizesDiffer { .. } => Some("resize the logits to the label's size before the argmax, never the label map".into()),
+            Self::SizesDiffer { .. } | Self::NotFrameSize { .. } => Some("resize the logits to this size before the argmax, never the label map".into()),
             Self::BadValue { .. } => {
                 Some("say how the files are coded with `--encoding train-id|source-id|color`; 255 means \"no class\"".into())
             }

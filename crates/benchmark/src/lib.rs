@@ -11,13 +11,19 @@ mod machine;
 mod predict;
 mod prediction_files;
 mod predictions;
+mod score_array;
 mod speed;
+mod submission;
 mod weights;
 
 pub use error::Error;
 pub use job::{Job, SpeedOptions, TaskResult};
 pub use machine::{environment, peak_memory_mib, reset_peak_memory};
 pub use predict::{Predictor, normalized};
-pub use prediction_files::Encoding;
-pub use predictions::{ClassRow, PredictionScores, score_against_dataset, score_against_labels};
+pub use prediction_files::{Encoding, PredictionFiles};
+pub use predictions::{
+    CalibrationScores, ClassRow, PredictionScores, TargetClasses, score_against_dataset, score_against_labels,
+};
+pub use score_array::ArrayLayout;
+pub use submission::{Submission, submit_to_cityscapes};
 pub use weights::WeightsSource;

@@ -3,10 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use segbench_datasets::{label_png, read_image};
+use segbench_datasets::{DecodeError, Error as DatasetError, label_png, read_image};
 use segbench_types::{ClassCatalog, IGNORE, LabelMap};
 
+use crate::score_array::{self, ArrayLayout, Classified};
 use crate::Error;
+
+/// Somebody's predictions.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictionFiles<'a> {
+    /// The folder with a PNG or a `.npy` file per image, at any depth.
+    pub dir: &'a Path,
+    /// How PNGs are coded.
+    pub encoding: Encoding,
+    /// Which dimension of arrays counts the classes; `None`: the one that has as many entries.
+    pub layout: Option<ArrayLayout>,
+}
+
+/// The prediction for an image.
+#[derive(Debug)]
+pub(crate) struct Prediction {
+    pub(crate) labels: LabelMap,
+    /// Probability of every pixel's class, where the file says it.
+    pub(crate) confidences: Option<Vec<f32>>,
+}
 
 /// How predictions are coded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +42,7 @@ pub enum Encoding {
 
 /// One file per id: the one whose stem is the id, or else begins with it and an underscore, and with no longer id.
 pub(crate) fn pair(ids: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let files = list_pngs(dir)?;
+    let files = list_predictions(dir)?;
     let known: BTreeSet<&str> = ids.iter().copied().collect();
     let mut longer = BTreeMap::<&str, Vec<&PathBuf>>::new();
     for (stem, file) in &files {
@@ -60,15 +80,24 @@ pub(crate) fn pair(ids: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
     }
 }
 
+/// All predictions below a folder by stem.
+pub(crate) fn list_predictions(dir: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
+    list(dir, &["png", "npy"])
+}
+
 /// All PNGs below a folder by stem.
 pub(crate) fn list_pngs(dir: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
+    list(dir, &["png"])
+}
+
+fn list(dir: &Path, extensions: &[&str]) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut files = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
         for path in segbench_storage::list_dir(&folder)? {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+            } else if has_extension(&path, extensions) {
                 let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 if let Some(first) = files.insert(id.clone(), path.clone()) {
                     return Err(Error::TwoPredictions { id, first, second: path });
@@ -79,15 +108,35 @@ pub(crate) fn list_pngs(dir: &Path) -> Result<BTreeMap<String, PathBuf>, Error> 
     Ok(files)
 }
 
-pub(crate) fn read_prediction(
-    path: &Path,
-    encoding: Encoding,
-    catalog: &ClassCatalog,
-) -> Result<LabelMap, Error> {
-    if encoding == Encoding::Color {
-        return read_colors(path, catalog);
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extensions.iter().any(|one| extension.eq_ignore_ascii_case(one))
+}
+
+impl PredictionFiles<'_> {
+    /// Reads one of the files; labels are train ids.
+    pub(crate) fn read(&self, path: &Path, catalog: &ClassCatalog) -> Result<Prediction, Error> {
+        if has_extension(path, &["npy"]) {
+            let Classified { labels, confidences } = score_array::read(path, catalog.len(), self.layout)?;
+            return Ok(Prediction { labels, confidences: Some(confidences) });
+        }
+        let labels = match self.encoding {
+            Encoding::Color => read_colors(path, catalog)?,
+            encoding => read_numbers(path, encoding, catalog)?,
+        };
+        Ok(Prediction { labels, confidences: None })
     }
-    let mut map = label_png::read(path)?;
+}
+
+fn read_numbers(path: &Path, encoding: Encoding, catalog: &ClassCatalog) -> Result<LabelMap, Error> {
+    let bytes = segbench_storage::read(path)?;
+    let wrap = |source| DatasetError::Decode { file: path.display().to_string(), source };
+    let raw = label_png::decode(&bytes).map_err(wrap)?;
+    let label_png::Samples::Bytes(samples) = raw.samples else {
+        return Err(Error::SixteenBits { path: path.into() });
+    };
+    let mut map = LabelMap::new(raw.width, raw.height, samples)
+        .map_err(|err| wrap(DecodeError::Damaged(err.to_string())))?;
     if encoding == Encoding::SourceId {
         // Values that mean nothing are given an id no class can have, so that `check` names them.
         let mut table = [None; 256];

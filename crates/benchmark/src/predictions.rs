@@ -3,15 +3,35 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use segbench_datasets::{PreparedDataset, label_png};
+use segbench_datasets::{PreparedDataset, Remapped, Taxonomy, label_png};
 use segbench_metrics::{
-    ClassTotals, ConfusionMatrix, GroupScores, ImageScores, ObjectCounts, Scores, SizeRecall, recall_by_size,
+    Calibration, CalibrationBin, ClassTotals, ConfusionMatrix, GroupScores, ImageScores, ObjectCounts, Scores, SizeRecall, recall_by_size,
 };
 use segbench_types::{ClassCatalog, IGNORE, LabelMap, Protocol};
 use serde::Serialize;
 
-use crate::prediction_files::{check, list_pngs, pair, read_prediction};
-use crate::{Encoding, Error};
+use crate::prediction_files::{Prediction, PredictionFiles, check, list_pngs, pair};
+use crate::Error;
+
+/// The classes that predictions for a data set are scored in.
+#[derive(Debug, Clone, Copy)]
+pub enum TargetClasses<'a> {
+    /// The data set's own, which the predictions have as well.
+    Own,
+    /// Others, which the predictions have already: labels are converted.
+    Predicted(&'a Taxonomy),
+    /// Others: predictions have the data set's own classes and are converted as the labels are.
+    Converted(&'a Taxonomy),
+}
+
+impl TargetClasses<'_> {
+    fn taxonomy(&self) -> Option<&Taxonomy> {
+        match self {
+            Self::Own => None,
+            Self::Predicted(taxonomy) | Self::Converted(taxonomy) => Some(taxonomy),
+        }
+    }
+}
 
 /// What `segbench evaluate` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,10 +69,25 @@ pub struct PredictionScores {
     /// Recall of small, medium and large objects, where the data set has instance maps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall_by_size: Option<[SizeRecall; 3]>,
+    /// Whether confidences are right as often as they say, where predictions are scores per class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationScores>,
+    /// What became of the labels' own classes, where scores are in others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remapped: Option<Vec<Remapped>>,
     /// Pixels whose label is to be ignored.
     pub ignored_pixels: u64,
     /// Labelled pixels that were given no class.
     pub unpredicted_pixels: u64,
+}
+
+/// Labelled pixels by the probability of their predicted class.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CalibrationScores {
+    /// Expected calibration error.
+    pub ece: Option<f64>,
+    /// The counts it is made of.
+    pub bins: Vec<CalibrationBin>,
 }
 
 /// Scores of one class, as fractions.
@@ -70,51 +105,81 @@ pub struct ClassRow {
     pub dice: Option<f64>,
 }
 
-/// Scores the label maps in `predictions` against one split of a prepared data set, once per protocol. Every file is read once.
+/// Scores predictions against one split of a prepared data set, once per protocol. Every file is read once.
 ///
 /// # Errors
-/// [`Error::NoPrediction`], [`Error::TwoPredictions`], [`Error::SizesDiffer`], [`Error::BadValue`]; [`Error::Datasets`] for files that
-/// are no label maps.
+/// [`Error::NoPrediction`], [`Error::TwoPredictions`], [`Error::SizesDiffer`], [`Error::BadValue`], [`Error::SixteenBits`],
+/// [`Error::BadArray`], [`Error::BadScore`]; [`Error::Datasets`] for files that are no label maps.
 pub fn score_against_dataset(
     dataset: &PreparedDataset,
     split: &str,
-    predictions: &Path,
-    encoding: Encoding,
+    predictions: &PredictionFiles<'_>,
+    classes: TargetClasses<'_>,
     protocols: &[Protocol],
 ) -> Result<Vec<PredictionScores>, Error> {
     let (records, _) = crate::accuracy::selection(dataset, split, None)?;
     let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let files = pair(&ids, predictions)?;
-    let catalog = &dataset.info.catalog;
+    let files = pair(&ids, predictions.dir)?;
+    let own = &dataset.info.catalog;
+    let taxonomy = classes.taxonomy();
+    let catalog = taxonomy.map_or(own, Taxonomy::catalog);
+    let predicted = if matches!(classes, TargetClasses::Predicted(_)) { catalog } else { own };
     let read = |index: usize| {
-        Ok(Pair {
-            prediction: read_prediction(&files[index], encoding, catalog)?,
-            truth: dataset.labels(records[index])?,
-            instances: dataset.instances(records[index])?,
-        })
+        let mut prediction = predictions.read(&files[index], predicted)?;
+        let mut truth = dataset.labels(records[index])?;
+        if let Some(taxonomy) = taxonomy {
+            taxonomy.apply(&mut truth);
+        }
+        if let TargetClasses::Converted(taxonomy) = classes {
+            taxonomy.apply(&mut prediction.labels);
+            // Confidences are of single classes, and a merged one has those of all its parts.
+            prediction.confidences = None;
+        }
+        Ok(Pair { prediction, truth, instances: dataset.instances(records[index])? })
     };
-    score(&files, catalog, protocols, read)
+    // Objects carry ids of the data set's own classes.
+    let class_of = |instance: u16| {
+        let class = own.class_of_instance(instance)?;
+        match taxonomy {
+            Some(taxonomy) => {
+                taxonomy.train_ids().get(usize::from(class)).copied().filter(|class| *class != IGNORE)
+            }
+            None => Some(class),
+        }
+    };
+    let mut scores = score(&files, catalog, &class_of, protocols, read)?;
+    if let Some(taxonomy) = taxonomy {
+        let mut pixels = vec![0; own.len()];
+        for record in &records {
+            pixels.iter_mut().zip(&record.class_pixels).for_each(|(sum, pixels)| *sum += pixels);
+        }
+        let report = taxonomy.report(&pixels);
+        scores.iter_mut().for_each(|scores| scores.remapped = Some(report.clone()));
+    }
+    Ok(scores)
 }
 
-/// Scores the label maps in `predictions` against those in `labels`, once per protocol; both hold train ids below `classes`, or
-/// `ignore`.
+/// Scores predictions against the label maps in `labels`, once per protocol; both hold train ids below `classes`, or `ignore`.
 ///
 /// # Errors
 /// As [`score_against_dataset`].
 pub fn score_against_labels(
     labels: &Path,
-    predictions: &Path,
+    predictions: &PredictionFiles<'_>,
     classes: usize,
     ignore: u8,
     protocols: &[Protocol],
 ) -> Result<Vec<PredictionScores>, Error> {
     let truths = list_pngs(labels)?;
+    if truths.is_empty() {
+        return Err(Error::NoLabels { dir: labels.into() });
+    }
     let ids: Vec<&str> = truths.keys().map(String::as_str).collect();
-    let files = pair(&ids, predictions)?;
+    let files = pair(&ids, predictions.dir)?;
     let catalog = ClassCatalog::numbered(classes);
     let truth_paths: Vec<&PathBuf> = truths.values().collect();
     let read = |index: usize| {
-        let prediction = read_prediction(&files[index], Encoding::TrainId, &catalog)?;
+        let prediction = predictions.read(&files[index], &catalog)?;
         let mut truth = label_png::read(truth_paths[index])?;
         for label in truth.as_mut_slice().iter_mut().filter(|label| **label == ignore) {
             *label = IGNORE;
@@ -122,13 +187,13 @@ pub fn score_against_labels(
         check(&truth, truth_paths[index], &catalog)?;
         Ok(Pair { truth, prediction, instances: None })
     };
-    score(&files, &catalog, protocols, read)
+    score(&files, &catalog, &|_| None, protocols, read)
 }
 
 /// The maps of one image.
 struct Pair {
     truth: LabelMap,
-    prediction: LabelMap,
+    prediction: Prediction,
     instances: Option<Vec<u16>>,
 }
 
@@ -136,44 +201,67 @@ struct Pair {
 struct Counted {
     confusion: ConfusionMatrix,
     objects: Option<Vec<ObjectCounts>>,
+    calibration: Option<Calibration>,
 }
+
+/// The class of an object by its id.
+type ClassOf<'a> = dyn Fn(u16) -> Option<u8> + Sync + 'a;
 
 fn score(
     files: &[PathBuf],
     catalog: &ClassCatalog,
+    class_of: &ClassOf<'_>,
     protocols: &[Protocol],
     read: impl Fn(usize) -> Result<Pair, Error> + Sync,
 ) -> Result<Vec<PredictionScores>, Error> {
-    let count = |index: usize| count(&files[index], read(index)?, catalog);
-    let images: Vec<Counted> = (0..files.len()).into_par_iter().map(count).collect::<Result<_, Error>>()?;
+    let count = |index: usize| count(&files[index], read(index)?, catalog.len(), class_of);
+    let images: Vec<Result<Counted, Error>> = (0..files.len()).into_par_iter().map(count).collect();
+    // Of several errors the first in the order of the images, whatever the number of threads.
+    let images: Vec<Counted> = images.into_iter().collect::<Result<_, Error>>()?;
     let mut confusion = ConfusionMatrix::new(catalog.len());
     for image in &images {
         confusion.merge(&image.confusion)?;
     }
-    // Objects are scored where every image has them.
+    // Objects are scored where every image has them, and so is calibration.
     let objects: Option<Vec<ObjectCounts>> = images
         .iter()
         .map(|image| image.objects.clone())
         .collect::<Option<Vec<_>>>()
         .filter(|images| !images.is_empty())
         .map(|images| images.into_iter().flatten().collect());
-    let score = |protocol| of_protocol(protocol, catalog, &images, &confusion, objects.as_deref());
+    let calibration = images.iter().map(|image| image.calibration.as_ref()).collect::<Option<Vec<_>>>();
+    let calibration = calibration.map(|images| {
+        let mut all = Calibration::default();
+        images.into_iter().for_each(|image| all.merge(image));
+        CalibrationScores { ece: all.error(), bins: all.bins().to_vec() }
+    });
+    let score = |protocol| {
+        let scores = of_protocol(protocol, catalog, &images, &confusion, objects.as_deref());
+        PredictionScores { calibration: calibration.clone(), ..scores }
+    };
     Ok(protocols.iter().map(score).collect())
 }
 
-fn count(file: &Path, pair: Pair, catalog: &ClassCatalog) -> Result<Counted, Error> {
-    let Pair { truth, prediction, instances } = pair;
+fn count(file: &Path, pair: Pair, classes: usize, class_of: &ClassOf<'_>) -> Result<Counted, Error> {
+    let Pair { truth, prediction: Prediction { labels, confidences }, instances } = pair;
     let size = |map: &LabelMap| (map.width(), map.height());
-    if size(&truth) != size(&prediction) {
-        return Err(Error::SizesDiffer { path: file.into(), got: size(&prediction), expected: size(&truth) });
+    if size(&truth) != size(&labels) {
+        return Err(Error::SizesDiffer { path: file.into(), got: size(&labels), expected: size(&truth) });
     }
-    let mut confusion = ConfusionMatrix::new(catalog.len());
-    confusion.count(truth.as_slice(), prediction.as_slice())?;
-    let class_of = |instance| catalog.class_of_instance(instance);
+    let mut confusion = ConfusionMatrix::new(classes);
+    confusion.count(truth.as_slice(), labels.as_slice())?;
     let objects = instances
-        .map(|instances| ObjectCounts::count(&instances, prediction.as_slice(), catalog.len(), class_of))
+        .map(|instances| ObjectCounts::count(&instances, labels.as_slice(), classes, class_of))
         .transpose()?;
-    Ok(Counted { confusion, objects })
+    let calibration = confidences.map(|confidences| {
+        let mut calibration = Calibration::default();
+        let pixels = truth.as_slice().iter().zip(labels.as_slice()).zip(&confidences);
+        for ((truth, label), confidence) in pixels.filter(|((truth, _), _)| **truth != IGNORE) {
+            calibration.add(*confidence, truth == label);
+        }
+        calibration
+    });
+    Ok(Counted { confusion, objects, calibration })
 }
 
 fn of_protocol(
@@ -211,6 +299,8 @@ fn of_protocol(
         per_image: ImageScores::of(&totals),
         groups: GroupScores::by(rule, catalog, confusion, objects),
         recall_by_size: objects.map(recall_by_size),
+        calibration: None,
+        remapped: None,
         ignored_pixels: confusion.ignored(),
     }
 }

@@ -10,6 +10,8 @@ mod catalog;
 mod conversion;
 mod download;
 mod error;
+#[cfg(test)]
+mod fuzzing;
 mod geometry;
 pub mod label_png;
 mod labels;
@@ -19,6 +21,7 @@ mod polygon;
 mod prepared;
 mod reading;
 pub mod sample;
+mod submission;
 mod taxonomy;
 
 pub use audit::{Audit, Depth, Issue, IssueKind, SplitAudit, audit, audit_table, issue_table};
@@ -36,4 +39,5 @@ pub use error::{DecodeError, Error, RawValue, UnknownLabel};
 pub use labels::{CountedLabels, LabelTable};
 pub use photo::{decode_image, read_image};
 pub use prepared::PreparedDataset;
+pub use submission::{CityscapesSubmission, write_submission};
 pub use taxonomy::{Fate, Remapped, Taxonomy, remapped_table, taxonomies, taxonomy};

@@ -10,6 +10,7 @@ mod apsis;
 mod camvid;
 mod cityscapes;
 mod files;
+mod fuzz;
 mod http;
 mod mat;
 mod png_file;
@@ -21,6 +22,7 @@ pub use apsis::{ApsisLayout, apsis, apsis_is_person};
 pub use camvid::{CAMVID_IMAGES, camvid, camvid_label_id, camvid_original};
 pub use cityscapes::{CITYSCAPES_FRAMES, Frame, cityscapes, cityscapes_coarse, cityscapes_label_id};
 pub use files::{Files, gzip, replace_in_file};
+pub use fuzz::fuzz;
 pub use http::{HttpReply, HttpRequest, HttpServer};
 pub use mat::mat_matrix;
 pub use png_file::{

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Arrows within a layer.
-const SIDEWAYS: &[(&str, &str)] = &[("storage", "types"), ("datasets", "fetch")];
+const SIDEWAYS: &[(&str, &str)] = &[("storage", "types"), ("testkit", "types"), ("datasets", "fetch")];
 
 /// External crates that may stand in few places only.
 const CONFINED: &[(&str, &[&str])] = &[

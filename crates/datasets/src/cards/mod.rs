@@ -4,6 +4,8 @@ mod build;
 mod builtin;
 mod description;
 mod download;
+#[cfg(test)]
+mod fuzzing;
 mod layout;
 mod pattern;
 mod registry;
