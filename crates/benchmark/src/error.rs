@@ -137,7 +137,9 @@ pub enum Error {
         split: String,
     },
     /// A prediction that belongs to no frame.
-    #[error("`{path}` is not named after a frame: expected a name such as `berlin_000000_000019_leftImg8bit.png`")]
+    #[error(
+        "`{path}` is not named after a frame: expected a name such as `berlin_000000_000019_leftImg8bit.png`"
+    )]
     NoFrame {
         /// The file.
         path: PathBuf,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use segbench_datasets::{DecodeError, Error as DatasetError, label_png, read_image};
 use segbench_types::{ClassCatalog, IGNORE, LabelMap};
 
-use crate::score_array::{self, ArrayLayout, Classified};
 use crate::Error;
+use crate::score_array::{self, ArrayLayout, Classified};
 
 /// Somebody's predictions.
 #[derive(Debug, Clone, Copy)]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use segbench_datasets::{PreparedDataset, Remapped, Taxonomy, label_png};
 use segbench_metrics::{
-    Calibration, CalibrationBin, ClassTotals, ConfusionMatrix, GroupScores, ImageScores, ObjectCounts, Scores, SizeRecall, recall_by_size,
+    Calibration, CalibrationBin, ClassTotals, ConfusionMatrix, GroupScores, ImageScores, ObjectCounts,
+    Scores, SizeRecall, recall_by_size,
 };
 use segbench_types::{ClassCatalog, IGNORE, LabelMap, Protocol};
 use serde::Serialize;
 
-use crate::prediction_files::{Prediction, PredictionFiles, check, list_pngs, pair};
 use crate::Error;
+use crate::prediction_files::{Prediction, PredictionFiles, check, list_pngs, pair};
 
 /// The classes that predictions for a data set are scored in.
 #[derive(Debug, Clone, Copy)]

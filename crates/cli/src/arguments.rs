@@ -71,6 +71,12 @@ pub(crate) enum Command {
         /// Read, hash and decode every file of the result, and print what was found.
         #[arg(long)]
         verify: bool,
+        /// What label maps are written as; grey for programs that apply a palette as they read, as OpenCV does.
+        #[arg(long, value_enum)]
+        label_png: Option<LabelKind>,
+        /// Prepare nothing; write `*_labelTrainIds.png` beside the label files of an unpacked data set.
+        #[arg(long, conflicts_with_all = ["verify", "label_png"])]
+        in_place: bool,
     },
     /// Class frequencies and class weights of a prepared data set.
     ClassWeights {
@@ -106,7 +112,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: WeightsAction,
     },
-    /// Score label PNGs that any program wrote.
+    /// Score what any program predicted, or write it as a test server takes it.
     Evaluate(EvaluateArguments),
     /// Write the leaderboard of all runs.
     Report {
@@ -149,6 +155,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ParityAction,
     },
+}
+
+/// What label maps are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelKind {
+    /// The common label format.
+    Palette,
+    /// The same numbers in grey.
+    Grey,
 }
 
 /// What `list` lists.
@@ -258,15 +273,15 @@ pub(crate) struct BenchArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArguments {
-    /// Folder of label PNGs to score.
+    /// Folder of predictions: a label PNG or a `.npy` file of scores per class for each image.
     #[arg(long, value_name = "DIR")]
     pub(crate) predictions: PathBuf,
-    /// Prepared data set to score against.
-    #[arg(long, required_unless_present = "labels", conflicts_with = "labels")]
+    /// Prepared data set to score against; behind an `@`, the classes that labels are converted to and predictions have.
+    #[arg(long, required_unless_present_any = ["labels", "export"], conflicts_with = "labels")]
     pub(crate) dataset: Option<String>,
-    /// Split.
-    #[arg(long, default_value = "val")]
-    pub(crate) split: String,
+    /// Split; default: `val`, for `--export` `test`.
+    #[arg(long)]
+    pub(crate) split: Option<String>,
     /// Folder of ground-truth label PNGs, instead of a prepared data set.
     #[arg(long, value_name = "DIR", requires = "classes")]
     pub(crate) labels: Option<PathBuf>,
@@ -276,12 +291,40 @@ pub(crate) struct EvaluateArguments {
     /// Value in `--labels` that is to be ignored.
     #[arg(long, default_value_t = 255)]
     pub(crate) ignore: u8,
+    /// Convert labels and predictions to these classes before they are counted.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["labels", "export"])]
+    pub(crate) taxonomy: Option<String>,
     /// Protocol whose scoring rule is used, or `all`.
     #[arg(long, default_value = "mmseg-whole@1")]
     pub(crate) protocol: String,
-    /// How the predictions are coded.
+    /// How the PNGs are coded.
     #[arg(long, value_enum, default_value = "train-id")]
     pub(crate) encoding: Coding,
+    /// Which dimension of `.npy` files counts the classes; default: the one with as many entries.
+    #[arg(long, value_enum)]
+    pub(crate) layout: Option<ArrayOrder>,
+    /// Score nothing; write the predictions as this test server takes them.
+    #[arg(long, value_enum, value_name = "SERVER", conflicts_with = "labels")]
+    pub(crate) export: Option<Server>,
+    /// What `--export` writes: a zip, or a folder if it does not end in `.zip`.
+    #[arg(long, value_name = "FILE", default_value = "submission.zip", requires = "export")]
+    pub(crate) output: PathBuf,
+}
+
+/// Test servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Server {
+    /// That of Cityscapes: label ids in 2048x1024.
+    Cityscapes,
+}
+
+/// The dimensions of an array of scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrayOrder {
+    /// Classes, height, width.
+    Chw,
+    /// Height, width, classes.
+    Hwc,
 }
 
 /// How predictions are coded.

@@ -20,6 +20,12 @@ pub enum Error {
         /// All known names.
         known: Vec<String>,
     },
+    /// No program looks for files beside this data set's label files.
+    #[error("`{dataset}` has no label files of train ids beside its own")]
+    NotInPlace {
+        /// The data set.
+        dataset: String,
+    },
     /// There is no such way from the classes of a data set to others.
     #[error("there is no taxonomy from `{from}` to `{to}` (expected one of: {})", known.join(", "))]
     UnknownTaxonomy {
@@ -321,9 +327,10 @@ fn unknown_labels_text(dataset: &str, values: &[UnknownLabel]) -> String {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownDataset { .. } | Self::UnknownSplit { .. } | Self::UnknownTaxonomy { .. } => {
-                ErrorKind::Usage
-            }
+            Self::UnknownDataset { .. }
+            | Self::UnknownSplit { .. }
+            | Self::UnknownTaxonomy { .. }
+            | Self::NotInPlace { .. } => ErrorKind::Usage,
             Self::DescriptionProblems { .. } => ErrorKind::Configuration,
             Self::MissingSource { .. } | Self::NotPrepared { .. } => ErrorKind::MissingInput,
             Self::Unpaired { .. }
@@ -367,6 +374,9 @@ impl Explain for Error {
             Self::UnknownLabels { .. } => {
                 Some("check that these files belong to this data set and that nothing resized or recolored them".into())
             }
+            Self::NotInPlace { dataset } => Some(format!(
+                "leave out `--in-place`: `segbench prepare {dataset}` writes a tree of its own; Cityscapes is what it is for"
+            )),
             Self::NotPrepared { name, .. } => Some(format!("run `just prepare {name}`")),
             Self::DescriptionProblems { .. } => {
                 Some("docs/datasets.md shows a description that works, with every key".into())

@@ -68,7 +68,9 @@ fn label_pngs_are_numbers_of_their_size_or_refused() {
 fn matlab_files_have_as_many_values_as_they_say_or_are_refused() {
     fn check(value: &Value) {
         match value {
-            Value::Numeric(matrix) => assert_eq!(matrix.data.len(), matrix.dimensions.iter().product::<usize>()),
+            Value::Numeric(matrix) => {
+                assert_eq!(matrix.data.len(), matrix.dimensions.iter().product::<usize>())
+            }
             Value::Cell { dimensions, values } => {
                 assert_eq!(values.len(), dimensions.iter().product::<usize>());
                 values.iter().for_each(check);

@@ -12,6 +12,7 @@ use png::{
     BitDepth, ColorType, Compression, Decoder, DecodingError, Encoder, Filter, Limits, Transformations,
 };
 use segbench_types::{ClassCatalog, IGNORE, LabelMap};
+use serde::{Deserialize, Serialize};
 
 use crate::{DecodeError, Error};
 
@@ -142,6 +143,22 @@ pub fn encode(labels: &LabelMap, catalog: &ClassCatalog) -> Vec<u8> {
     let written = write();
     debug_assert!(written.is_ok(), "{written:?}");
     bytes
+}
+
+/// What prepared label maps are written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelForm {
+    /// The common label format: viewers show the class colors.
+    #[default]
+    Palette,
+    /// The same numbers in grey, for programs that apply a palette as they read, as OpenCV does.
+    Grey,
+}
+
+/// Encodes a label map as an 8-bit grey PNG of train ids.
+pub fn encode_train_ids(labels: &LabelMap) -> Vec<u8> {
+    encode_grey(labels.width(), labels.height(), BitDepth::Eight, labels.as_slice())
 }
 
 /// Encodes a label map for a test server or another program: an 8-bit grey PNG of the data set's own ids, without a palette. Pixels

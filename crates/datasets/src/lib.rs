@@ -27,12 +27,12 @@ mod taxonomy;
 pub use audit::{Audit, Depth, Issue, IssueKind, SplitAudit, audit, audit_table, issue_table};
 pub use cards::{
     ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, Download, IgnoredValue,
-    ImagePattern, KnownImage, LabelPattern, ListPattern, LoginSite, Moved, PathPattern, PhotoList,
+    ImagePattern, InPlaceNames, KnownImage, LabelPattern, ListPattern, LoginSite, Moved, PathPattern, PhotoList,
     RemoteFile, SplitCard, SplitDescription, UnknownValues, card, cards, check_name, find, raw_name,
 };
 pub use conversion::{
-    Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, Skipped, TaskRecords,
-    draw_sample, is_up_to_date,
+    Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, InPlace, Skipped, TaskRecords,
+    draw_sample, is_up_to_date, write_train_ids,
 };
 pub use download::{Login, download};
 pub use error::{DecodeError, Error, RawValue, UnknownLabel};

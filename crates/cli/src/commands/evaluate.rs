@@ -1,11 +1,14 @@
 //! `evaluate`.
 
-use segbench_benchmark::{Encoding, PredictionScores, score_against_dataset, score_against_labels};
-use segbench_datasets::PreparedDataset;
+use segbench_benchmark::{
+    ArrayLayout, Encoding, PredictionFiles, PredictionScores, TargetClasses, score_against_dataset,
+    score_against_labels, submit_to_cityscapes,
+};
+use segbench_datasets::{PreparedDataset, remapped_table, taxonomy};
 use segbench_tables::Table;
-use segbench_types::Protocol;
+use segbench_types::{Progress as _, Protocol};
 
-use crate::arguments::{Coding, EvaluateArguments, Global};
+use crate::arguments::{ArrayOrder, Coding, EvaluateArguments, Global, Server};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -14,24 +17,34 @@ pub(crate) fn evaluate(
     global: &Global,
     console: &Console,
 ) -> Result<(), Failure> {
-    let encoding = match arguments.encoding {
-        Coding::TrainId => Encoding::TrainId,
-        Coding::SourceId => Encoding::SourceId,
-        Coding::Color => Encoding::Color,
+    let predictions = PredictionFiles {
+        dir: &arguments.predictions,
+        encoding: match arguments.encoding {
+            Coding::TrainId => Encoding::TrainId,
+            Coding::SourceId => Encoding::SourceId,
+            Coding::Color => Encoding::Color,
+        },
+        layout: arguments.layout.map(|layout| match layout {
+            ArrayOrder::Chw => ArrayLayout::ClassesFirst,
+            ArrayOrder::Hwc => ArrayLayout::ClassesLast,
+        }),
     };
+    if let Some(Server::Cityscapes) = arguments.export {
+        return export(&arguments, &predictions, global, console);
+    }
     let protocols = match arguments.protocol.as_str() {
         "all" => Protocol::all(),
         name => vec![Protocol::find(name)?],
     };
     let scores = match (&arguments.dataset, &arguments.labels) {
-        (Some(dataset), _) => {
-            segbench_datasets::check_name(dataset, &global.root)?;
-            let dataset = PreparedDataset::open(&global.root, dataset)?;
-            score_against_dataset(&dataset, &arguments.split, &arguments.predictions, encoding, &protocols)?
+        (Some(name), _) => {
+            let split = arguments.split.as_deref().unwrap_or("val");
+            let (dataset, target) = open(name, arguments.taxonomy.as_deref(), global)?;
+            score_against_dataset(&dataset, split, &predictions, target, &protocols)?
         }
         (None, Some(labels)) => {
             let classes = usize::from(arguments.classes.unwrap_or_default());
-            score_against_labels(labels, &arguments.predictions, classes, arguments.ignore, &protocols)?
+            score_against_labels(labels, &predictions, classes, arguments.ignore, &protocols)?
         }
         (None, None) => {
             return Err(Failure::usage("nothing to score against", "give `--dataset` or `--labels`"));
@@ -42,6 +55,78 @@ pub(crate) fn evaluate(
         (true, all) => console.json(&all),
         (false, [one]) => console.data(&text(one)),
         (false, all) => console.data(&side_by_side(all)),
+    }
+    if let (false, Some(report)) = (console.is_json(), scores.first().and_then(|one| one.remapped.as_ref())) {
+        console.data(&format!(
+            "\nWhat became of the labelled pixels:\n\n{}",
+            remapped_table(report).to_markdown().trim_end()
+        ));
+    }
+    Ok(())
+}
+
+/// The prepared data set, and the classes to score in. `name@classes` is a tree of its own where it was prepared, and otherwise
+/// the data set `name` with its labels converted here.
+fn open(
+    name: &str,
+    other: Option<&str>,
+    global: &Global,
+) -> Result<(PreparedDataset, TargetClasses<'static>), Failure> {
+    segbench_datasets::check_name(name, &global.root)?;
+    let own = segbench_datasets::raw_name(name);
+    let behind = name.strip_prefix(own).and_then(|rest| rest.strip_prefix('@'));
+    let is_prepared = global.root.join("prepared").join(name).join("dataset.yaml").is_file();
+    match (behind, other) {
+        (Some(classes), None) if !is_prepared => {
+            let dataset = PreparedDataset::open(&global.root, own)?;
+            let taxonomy = taxonomy(&dataset.info.catalog.name, classes)?;
+            Ok((dataset, TargetClasses::Predicted(taxonomy)))
+        }
+        (_, Some(classes)) => {
+            let dataset = PreparedDataset::open(&global.root, name)?;
+            let taxonomy = taxonomy(&dataset.info.catalog.name, classes)?;
+            Ok((dataset, TargetClasses::Converted(taxonomy)))
+        }
+        (_, None) => Ok((PreparedDataset::open(&global.root, name)?, TargetClasses::Own)),
+    }
+}
+
+/// Writes a submission. The frames are those of the prepared split; where it is not prepared, those that the files are named after.
+fn export(
+    arguments: &EvaluateArguments,
+    predictions: &PredictionFiles<'_>,
+    global: &Global,
+    console: &Console,
+) -> Result<(), Failure> {
+    let split = arguments.split.as_deref().unwrap_or("test");
+    let dataset = match &arguments.dataset {
+        Some(name) => {
+            segbench_datasets::check_name(name, &global.root)?;
+            Some(PreparedDataset::open(&global.root, name)?)
+        }
+        None => {
+            let dataset = PreparedDataset::open(&global.root, "cityscapes").ok();
+            dataset.filter(|dataset| !dataset.records(split).is_empty())
+        }
+    };
+    if dataset.is_none() {
+        console.note(&format!(
+            "the split `{split}` of Cityscapes is not prepared: frames are taken from the names of the files"
+        ));
+    }
+    let submission = submit_to_cityscapes(dataset.as_ref(), split, predictions, &arguments.output, console)?;
+    for note in &submission.notes {
+        console.note(note);
+    }
+    if console.is_json() {
+        console.json(&submission);
+    } else {
+        console.data(&format!(
+            "{}: {} frames with label ids, {} pixels without a class",
+            submission.output.display(),
+            submission.images,
+            submission.unpredicted_pixels
+        ));
     }
     Ok(())
 }
@@ -64,11 +149,12 @@ const MEANS: [Mean; 11] = [
     ("worst 5 %", |scores| scores.per_image.worst),
 ];
 
-/// The means that some protocols have.
-const GROUP_MEANS: [Mean; 3] = [
+/// The means that some protocols and predictions have.
+const GROUP_MEANS: [Mean; 4] = [
     ("category IoU", |scores| scores.groups.as_ref()?.category_iou),
     ("iIoU", |scores| scores.groups.as_ref()?.iiou),
     ("category iIoU", |scores| scores.groups.as_ref()?.category_iiou),
+    ("ECE", |scores| scores.calibration.as_ref()?.ece),
 ];
 
 fn percent(value: Option<f64>) -> Option<f64> {

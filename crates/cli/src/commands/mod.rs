@@ -3,6 +3,7 @@
 mod bench;
 mod doctor;
 mod evaluate;
+mod in_place;
 mod list;
 mod parity;
 mod parity_loss;
@@ -31,9 +32,12 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
     match arguments.command {
         Command::List { what, pattern } => list::list(what, pattern.as_deref(), &global, console),
         Command::Show { model } => list::show(&model, console),
-        Command::Prepare { dataset, source, split, verify } => {
+        Command::Prepare { dataset, source, split, in_place: true, .. } => {
+            in_place::in_place(&dataset, source, &split, &global, console)
+        }
+        Command::Prepare { dataset, source, split, verify, label_png, in_place: false } => {
             let depth = if verify { Depth::Files } else { Depth::Manifest };
-            prepare::prepare(&dataset, source, split, depth, &global, console)
+            prepare::prepare(&dataset, source, split, label_png, depth, &global, console)
         }
         Command::ClassWeights { dataset, scheme } => {
             prepare::class_weights(&dataset, &scheme, &global, console)

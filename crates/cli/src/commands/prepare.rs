@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use segbench_datasets::{Audit, Depth, IssueKind, audit, audit_table, issue_table};
+use segbench_pipeline::config::LabelPng;
 use segbench_pipeline::{ClassWeightsStage, PrepareStage, Stage as _};
 use segbench_targets::Scheme;
 use segbench_types::Progress as _;
 
 use super::project;
-use crate::arguments::Global;
+use crate::arguments::{Global, LabelKind};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -16,6 +17,7 @@ pub(crate) fn prepare(
     dataset: &str,
     source: Vec<PathBuf>,
     splits: Vec<String>,
+    label_png: Option<LabelKind>,
     depth: Depth,
     global: &Global,
     console: &Console,
@@ -43,6 +45,12 @@ pub(crate) fn prepare(
     }
     if !splits.is_empty() {
         config.splits = splits;
+    }
+    if let Some(kind) = label_png {
+        config.label_png = match kind {
+            LabelKind::Palette => LabelPng::Palette,
+            LabelKind::Grey => LabelPng::Grey,
+        };
     }
     let stage = PrepareStage { dataset: name.clone(), config };
     let outcome = stage.run(&project, console)?;

@@ -113,6 +113,7 @@ impl Builder<'_> {
             tolerate: description.tolerate,
             optional_images: description.optional_images,
             known: description.known.clone(),
+            in_place: description.in_place.clone(),
             how_to_get: description.how_to_get.trim_end().to_owned(),
             taxonomy: None,
             identity: String::new(),

@@ -62,6 +62,9 @@ pub struct Description {
     /// A text file of lines `file row0 row1 column0 column1` for the images with `crop: true`.
     #[serde(default)]
     pub crop_table: Option<CropTable>,
+    /// Files of train ids that other programs look for beside the label files; `prepare --in-place` writes them.
+    #[serde(default)]
+    pub in_place: Option<InPlaceNames>,
     /// The classes.
     pub classes: Classes,
     /// What happens to values that `classes` does not list. Default: `refuse`.
@@ -196,6 +199,16 @@ pub struct CropTable {
     pub width: u32,
     /// Height of the result in pixels.
     pub height: u32,
+}
+
+/// What files of train ids beside label files are called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InPlaceNames {
+    /// Ends of the names of label files, such as `_labelIds.png`.
+    pub endings: Vec<String>,
+    /// What takes their place, such as `_labelTrainIds.png`.
+    pub train_ids: String,
 }
 
 /// The classes, in a list or in a table, and the values that mean "no class".

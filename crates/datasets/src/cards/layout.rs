@@ -5,7 +5,7 @@ use std::sync::Arc;
 use segbench_types::ClassCatalog;
 
 use super::SplitCard;
-use super::description::{Coding, KnownImage, UnknownValues};
+use super::description::{Coding, InPlaceNames, KnownImage, UnknownValues};
 use super::pattern::{Found, Pattern};
 use crate::catalog::NamedValue;
 use crate::labels::LabelTable;
@@ -27,6 +27,8 @@ pub(crate) struct Layout {
     pub(crate) tolerate: u64,
     pub(crate) optional_images: bool,
     pub(crate) known: Vec<KnownImage>,
+    /// What files of train ids beside the label files are called.
+    pub(crate) in_place: Option<InPlaceNames>,
     /// What to do when nothing is there.
     pub(crate) how_to_get: String,
 

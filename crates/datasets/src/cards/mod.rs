@@ -16,8 +16,8 @@ use segbench_types::ClassCatalog;
 use serde::Serialize;
 
 pub use description::{
-    ClassDescription, Classes, Coding, CropTable, Description, IgnoredValue, ImagePattern, KnownImage,
-    LabelPattern, ListPattern, PathPattern, SplitDescription, UnknownValues,
+    ClassDescription, Classes, Coding, CropTable, Description, IgnoredValue, ImagePattern, InPlaceNames,
+    KnownImage, LabelPattern, ListPattern, PathPattern, SplitDescription, UnknownValues,
 };
 pub use download::{Download, LoginSite, Moved, PhotoList, RemoteFile};
 pub(crate) use layout::{LabelRule, Layout, Recognized, Role};

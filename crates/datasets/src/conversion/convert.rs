@@ -16,6 +16,7 @@ use super::sources::{self, ConversionOptions, Place, Source};
 use super::state::{State, is_up_to_date, state_path};
 use super::sweep::{remove, sweep};
 use crate::cards::{Coding, DatasetCard, find};
+use crate::label_png::LabelForm;
 use crate::{Error, UnknownLabel};
 
 /// Images in one task.
@@ -43,6 +44,9 @@ pub struct ConversionPlan {
     pub sources: Vec<PathBuf>,
     /// The splits asked for; empty for all that are there.
     pub splits: Vec<String>,
+    /// What label maps are written as.
+    #[serde(default)]
+    pub labels: LabelForm,
     /// [`Conversion::fingerprint`] when the plan was made.
     pub fingerprint: String,
 }
@@ -65,13 +69,14 @@ impl Conversion {
         let paths = sources::locate(&card, options, sources, root)?;
         let sources = sources::open(&card, &paths, &root.join("raw").join(card.raw_name()), &Silent)?;
         let pairing = pairing::pair(&card, &sources, splits)?;
-        let fingerprint = fingerprint(&card, &sources, &pairing);
+        let fingerprint = fingerprint(&card, &sources, &pairing, options.labels);
         let folder = crate::prepared::folder(root, &card.name);
         let plan = ConversionPlan {
             dataset: name.to_owned(),
             root: root.to_owned(),
             sources: paths,
             splits: splits.to_vec(),
+            labels: options.labels,
             fingerprint,
         };
         Ok(Self { card, plan, sources, pairing, folder })
@@ -100,7 +105,7 @@ impl Conversion {
     /// # Errors
     /// As [`Self::plan`], and [`Error::SourceChanged`] if the files are not those of the plan.
     pub fn open(plan: &ConversionPlan) -> Result<Self, Error> {
-        let options = ConversionOptions::default();
+        let options = ConversionOptions { labels: plan.labels, ..ConversionOptions::default() };
         let opened = Self::plan(&plan.dataset, &options, &plan.sources, &plan.splits, &plan.root)?;
         if opened.plan.fingerprint != plan.fingerprint {
             return Err(Error::SourceChanged { dataset: plan.dataset.clone() });
@@ -191,6 +196,7 @@ impl Conversion {
             sources: &self.sources,
             crops: &self.pairing.crops,
             catalog: &catalog,
+            form: self.plan.labels,
             folder: &self.folder,
         };
         let converted: Vec<_> = items.par_iter().map(|item| convert(item, &context)).collect();
@@ -393,7 +399,7 @@ fn places(pairing: &Pairing) -> impl Iterator<Item = &Place> {
     files.chain(&pairing.tables)
 }
 
-fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing) -> String {
+fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing, labels: LabelForm) -> String {
     // Sorted, so that the order in which archives were named does not matter.
     let mut parts: Vec<String> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
@@ -411,5 +417,8 @@ fn fingerprint(card: &DatasetCard, sources: &[Source], pairing: &Pairing) -> Str
         format!("{}\n{}\n{splits:?}\n{}", card.name, card.converter_version, parts.join("\n")).as_bytes(),
     );
     hash.update(card.layout.identity.as_bytes());
+    if labels == LabelForm::Grey {
+        hash.update(b"grey");
+    }
     hash.hex()
 }

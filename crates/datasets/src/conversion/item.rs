@@ -11,6 +11,7 @@ use super::pairing::Item;
 use super::sources::{Place, Source};
 use crate::cards::{DatasetCard, LabelRule, UnknownValues};
 use crate::geometry::{Geometry, nearest, scaled};
+use crate::label_png::LabelForm;
 use crate::labels::CountedLabels;
 use crate::photo::{Inspection, inspect};
 use crate::reading::{self, Reading};
@@ -22,6 +23,8 @@ pub(super) struct Context<'a> {
     pub(super) crops: &'a BTreeMap<String, Crop>,
     pub(super) catalog: &'a ClassCatalog,
     pub(super) card: &'a DatasetCard,
+    /// What label maps are written as.
+    pub(super) form: LabelForm,
     /// The prepared data set's folder.
     pub(super) folder: &'a Path,
 }
@@ -99,7 +102,10 @@ pub(super) fn convert(item: &Item, context: &Context<'_>) -> Result<Converted, E
             None => {}
         }
         let label = format!("labels/{split}/{}.png", item.id);
-        let encoded = label_png::encode(&labels.counted.labels, context.catalog);
+        let encoded = match context.form {
+            LabelForm::Palette => label_png::encode(&labels.counted.labels, context.catalog),
+            LabelForm::Grey => label_png::encode_train_ids(&labels.counted.labels),
+        };
         segbench_storage::write(&context.folder.join(&label), &encoded)?;
         record.label = Some(label);
         record.label_sha256 = Some(sha256_bytes(&encoded));

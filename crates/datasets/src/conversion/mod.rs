@@ -7,6 +7,7 @@
 mod convert;
 mod drawn;
 mod findings;
+mod in_place;
 mod item;
 mod lists;
 mod pairing;
@@ -19,6 +20,7 @@ mod unpacked;
 pub use convert::{Conversion, ConversionPlan, IMAGES_PER_TASK};
 pub use drawn::draw_sample;
 pub use findings::{Findings, Skipped, TaskRecords};
+pub use in_place::{InPlace, write_train_ids};
 pub use sources::ConversionOptions;
 pub(crate) use sources::is_archive;
 pub use state::is_up_to_date;

@@ -11,13 +11,16 @@ use super::drawn::draw_sample;
 use super::unpacked::{UNPACKED, readable};
 use crate::Error;
 use crate::cards::{DatasetCard, Recognized};
+use crate::label_png::LabelForm;
 use crate::sample::SampleOptions;
 
-/// Settings of a conversion that only some data sets have.
+/// Settings of a conversion.
 #[derive(Debug, Clone, Default)]
 pub struct ConversionOptions {
     /// What the sample is drawn with, where no source is named.
     pub sample: SampleOptions,
+    /// What label maps are written as.
+    pub labels: LabelForm,
 }
 
 /// An open archive.

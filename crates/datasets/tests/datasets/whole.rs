@@ -186,7 +186,7 @@ fn a_number_of_images_unlike_the_published_one_is_noted() {
 fn the_sample_is_drawn_once_and_goes_through_the_same_converter() {
     let root = Root::new();
     let sample = SampleOptions { seed: 5, width: 96, height: 48, train: 2, val: 1, test: 1 };
-    let options = ConversionOptions { sample };
+    let options = ConversionOptions { sample, ..ConversionOptions::default() };
     let plan = || Conversion::plan("sample", &options, &[], &[], root.path()).expect("planned");
     let info = plan().run(&Silent).expect("prepared");
     assert_eq!(

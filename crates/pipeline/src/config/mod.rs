@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
+use segbench_datasets::label_png::LabelForm;
 use segbench_datasets::sample::SampleOptions;
 use segbench_losses::RecipeOptions;
 use serde::{Deserialize, Serialize};
@@ -52,9 +53,37 @@ pub struct DatasetConfig {
     /// Splits to prepare. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<String>,
+    /// What label maps are written as: `palette` (default), which viewers show in class colors, or `grey` for programs that apply a
+    /// palette as they read, as OpenCV does.
+    #[serde(default, skip_serializing_if = "is_palette")]
+    pub label_png: LabelPng,
     /// What to draw; only for the data set `sample`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draw: Option<DrawConfig>,
+}
+
+/// What label maps are written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelPng {
+    /// The common label format.
+    #[default]
+    Palette,
+    /// The same numbers in grey.
+    Grey,
+}
+
+fn is_palette(labels: &LabelPng) -> bool {
+    *labels == LabelPng::Palette
+}
+
+impl From<LabelPng> for LabelForm {
+    fn from(labels: LabelPng) -> Self {
+        match labels {
+            LabelPng::Palette => Self::Palette,
+            LabelPng::Grey => Self::Grey,
+        }
+    }
 }
 
 /// What the built-in sample draws.

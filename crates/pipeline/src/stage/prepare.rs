@@ -40,7 +40,10 @@ impl PrepareStage {
 
     /// Pairs the files of the sources; the sample is drawn if it is not there yet.
     fn plan(&self, project: &Project, progress: &dyn Progress) -> Result<Conversion, Error> {
-        let options = ConversionOptions { sample: self.config.draw.clone().unwrap_or_default().options() };
+        let options = ConversionOptions {
+            sample: self.config.draw.clone().unwrap_or_default().options(),
+            labels: self.config.label_png.into(),
+        };
         let sources = if self.config.source.is_empty() { Vec::new() } else { self.sources(project) };
         let described = self.described(project);
         if sources.is_empty() {
