@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use segbench_benchmark::{Error, PredictionScores, score_against_labels};
+use segbench_benchmark::{Encoding, Error, PredictionFiles, PredictionScores, score_against_labels};
 use segbench_testkit::grey8;
 use segbench_types::Protocol;
 use tempfile::TempDir;
@@ -26,7 +26,8 @@ fn score(predictions: &[(&str, u8)]) -> Result<PredictionScores, Error> {
     for (name, value) in predictions {
         write(&predicted, name, &[*value; 6]);
     }
-    let mut scores = score_against_labels(&truth, &predicted, 2, 255, &[Protocol::mmseg_whole()])?;
+    let files = PredictionFiles { dir: &predicted, encoding: Encoding::TrainId, layout: None };
+    let mut scores = score_against_labels(&truth, &files, 2, 255, &[Protocol::mmseg_whole()])?;
     Ok(scores.remove(0))
 }
 
