@@ -104,10 +104,11 @@ fn export(
             segbench_datasets::check_name(name, &global.root)?;
             Some(PreparedDataset::open(&global.root, name)?)
         }
-        None => {
-            let dataset = PreparedDataset::open(&global.root, "cityscapes").ok();
-            dataset.filter(|dataset| !dataset.records(split).is_empty())
-        }
+        None => match PreparedDataset::open(&global.root, "cityscapes") {
+            Ok(dataset) => Some(dataset).filter(|dataset| !dataset.records(split).is_empty()),
+            Err(segbench_datasets::Error::NotPrepared { .. }) => None,
+            Err(err) => return Err(err.into()),
+        },
     };
     if dataset.is_none() {
         console.note(&format!(

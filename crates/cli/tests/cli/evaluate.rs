@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use segbench_testkit::{CAMVID_IMAGES, camvid, camvid_label_id, grey8, rgb8};
+use segbench_testkit::{
+    CAMVID_IMAGES, CITYSCAPES_FRAMES, camvid, camvid_label_id, cityscapes, cityscapes_label_id, grey8, rgb8,
+};
 use serde_json::Value;
 
 use crate::support::{Ended, Place};
@@ -64,7 +66,7 @@ fn a_prediction_that_is_missing_or_of_another_size_is_named() {
     }
     fs::write(place.join("truth/one.png"), grey8(7, 3, &[0; 21])).expect("written");
     let arguments = ["evaluate", "--predictions", "prediction", "--labels", "truth", "--classes", "2"];
-    place.run(&arguments).is(4, &["`one`", "prediction"]);
+    place.run(&arguments).is(6, &["`one`", "prediction"]);
     fs::write(place.join("prediction/one.png"), grey8(3, 7, &[0; 21])).expect("written");
     place.run(&arguments).is(6, &["prediction/one.png", "3x7", "7x3"]);
     place.run(&["evaluate", "--predictions", "x", "--dataset", "camvid"]).is(4, &["just prepare camvid"]);
@@ -143,4 +145,62 @@ fn all_protocols_score_one_set_of_predictions_side_by_side() {
     }
     score(&truth, &prediction, &["--classes", "4", "--protocol", "cityscape@1"])
         .is(2, &["did you mean `cityscapes@1`?"]);
+}
+
+#[test]
+fn a_data_set_is_scored_in_other_classes_than_it_was_prepared_in() {
+    let place = Place::with(&cityscapes());
+    place.run(&["prepare", "cityscapes", "--source", "source"]).is(0, &[]);
+    let frame = CITYSCAPES_FRAMES.iter().find(|frame| frame.split == "val").expect("a frame");
+    let truth = |x, y| match cityscapes_label_id(frame, x, y) {
+        7 => 0,
+        23 => 10,
+        26 => 13,
+        _ => 255,
+    };
+    let map = |label: &dyn Fn(u32, u32) -> u8| -> Vec<u8> {
+        (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y))).map(|(x, y)| label(x, y)).collect()
+    };
+    // A car for the train that it is no part of: wrong in 19 classes, right in 7. Sky is taken for a wall at one end.
+    let predicted = |x, y| match truth(x, y) {
+        13 => 16,
+        10 if x > 40 => 3,
+        label => label,
+    };
+    let coarse = |label: u8| match label {
+        0 => 0,
+        3 => 1,
+        10 => 4,
+        13 | 16 => 6,
+        _ => 255,
+    };
+    for (folder, labels) in [("fine", map(&predicted)), ("coarse", map(&|x, y| coarse(predicted(x, y))))] {
+        fs::create_dir(place.join(folder)).expect("a folder");
+        fs::write(place.join(folder).join(format!("{}.png", frame.id)), grey8(WIDTH, HEIGHT, &labels))
+            .expect("written");
+    }
+    let mut expected = vec![vec![0_u64; 8]; 7];
+    let mut pixels = [0_u64; 19];
+    for (truth, predicted) in map(&truth).into_iter().zip(map(&predicted)) {
+        if truth != 255 {
+            expected[usize::from(coarse(truth))][usize::from(coarse(predicted))] += 1;
+            pixels[usize::from(truth)] += 1;
+        }
+    }
+    let evaluate = |folder, flags: &[&str]| {
+        place.run(&[&["evaluate", "--predictions", folder, "--json"][..], flags].concat()).is(0, &[]).json()
+    };
+    let converted = evaluate("fine", &["--dataset", "cityscapes", "--taxonomy", "cityscapes-7"]);
+    assert_eq!(converted["confusion"], serde_json::json!(expected));
+    assert_eq!(converted["remapped"][13]["pixels"], pixels[13]);
+    assert_eq!(converted["remapped"][13]["to"], "vehicle");
+    assert_eq!(converted["remapped"][10]["fate"], "kept");
+    assert_eq!(evaluate("coarse", &["--dataset", "cityscapes@cityscapes-7"]), converted);
+    // A tree of its own says the same.
+    place.run(&["prepare", "cityscapes@cityscapes-7", "--source", "source"]).is(0, &[]);
+    let own = evaluate("coarse", &["--dataset", "cityscapes@cityscapes-7"]);
+    assert_eq!((&own["confusion"], &own["miou"]), (&converted["confusion"], &converted["miou"]));
+    let flags = ["evaluate", "--predictions", "fine", "--dataset", "cityscapes", "--taxonomy"];
+    place.run(&[&flags[..], &["cityscapes-7"]].concat()).is(0, &["merged", "vehicle"]);
+    place.run(&[&flags[..], &["camvid-11"]].concat()).is(2, &["cityscapes-7"]);
 }

@@ -12,5 +12,6 @@ mod parity;
 mod pipeline;
 mod prepare;
 mod streams;
+mod submission;
 mod support;
 mod tasks;

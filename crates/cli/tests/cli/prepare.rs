@@ -107,3 +107,28 @@ fn class_weights_are_a_table_with_its_formulas() {
     }
     place.run(&["class-weights", "camvid"]).is(0, &["up to date"]);
 }
+
+#[test]
+fn grey_label_maps_are_another_tree_with_the_same_numbers() {
+    let place = Place::with(&cityscapes());
+    let prepare = ["prepare", "cityscapes", "--source", "source"];
+    let labels = |flags: &[&str]| {
+        place.run(&[&prepare[..], flags].concat()).is(0, &["5 images"]);
+        place.tree("data/prepared/cityscapes/labels")
+    };
+    let (palette, grey) = (labels(&[]), labels(&["--label-png", "grey"]));
+    assert_eq!(palette.keys().collect::<Vec<_>>(), grey.keys().collect::<Vec<_>>());
+    // The color type of the header: 3 is a palette, 0 is grey.
+    assert!(palette.values().all(|png| png[25] == 3) && grey.values().all(|png| png[25] == 0));
+    place.run(&[&prepare[..], &["--label-png", "grey", "--verify"]].concat()).is(0, &["up to date"]);
+    // In place there are the same files.
+    place.run(&["prepare", "cityscapes", "--in-place", "--source", "source"]).is(0, &["5 files"]);
+    let beside = place.tree("source");
+    for (name, png) in &grey {
+        let id = name.rsplit('/').next().and_then(|file| file.strip_suffix(".png")).expect("a file");
+        let ending = format!("{id}_gtFine_labelTrainIds.png");
+        let found = beside.iter().find(|(path, _)| path.ends_with(&ending)).expect(&ending);
+        assert!(found.1 == png, "{ending}");
+    }
+    place.run(&["prepare", "camvid", "--in-place", "--source", "source"]).is(2, &["camvid"]);
+}

@@ -11,6 +11,7 @@ mod camvid;
 mod cityscapes;
 mod described;
 mod formats;
+mod in_place;
 mod palettes;
 mod support;
 mod synthia;
