@@ -68,6 +68,13 @@ fn convert(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("convert 2048x1024");
     group.throughput(Throughput::Elements(u64::from(WIDTH) * u64::from(HEIGHT)));
+    group.bench_function("bare png decoder", |bencher| {
+        let mut samples = vec![0; (WIDTH * HEIGHT) as usize];
+        bencher.iter(|| {
+            let decoder = png::Decoder::new(std::io::Cursor::new(black_box(&bytes)));
+            decoder.read_info().expect("a header").next_frame(&mut samples).expect("pixels");
+        });
+    });
     group.bench_function("decode", |bencher| bencher.iter(|| label_png::decode(black_box(&bytes))));
     group.bench_function("map and count", |bencher| {
         bencher.iter_batched(|| raw.clone(), |raw| table.map(raw), criterion::BatchSize::LargeInput);

@@ -11,13 +11,16 @@ pub const EFFECTIVE_NUMBER_BETA: f64 = 0.999;
 
 /// A way to weight classes in a loss. Rare classes weigh more in all of them.
 ///
-/// In the formulas `n_c` are the pixels of class c, `N` all labelled pixels and `p_c = n_c / N`; ignored pixels never count in `N`.
-/// A class without pixels has no weight, except where the formula has a value at `p_c = 0` (`enet`, `erfnet`).
+/// In the formulas `n_c` are the pixels of class c, `N` all labelled pixels and `p_c = n_c / N`; ignored pixels count in `N` only where
+/// the name ends in `-all`. A class without pixels has no weight, except where the formula has a value at `p_c = 0` (ENet, ERFNet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// The inverse of the frequency.
     Inverse,
+    /// As [`Scheme::Inverse`], but the frequency among **all** pixels, ignored ones included, as in the lists that others published
+    /// for Cityscapes.
+    InverseAll,
     /// The square root of the inverse of the frequency.
     SqrtInverse,
     /// Median frequency balancing as published: the frequency of a class is its share of **all** pixels, ignored ones included, of
@@ -35,11 +38,15 @@ pub enum Scheme {
     /// # Source
     /// Paszke et al., <https://arxiv.org/abs/1606.02147>, section 4, c = 1.02.
     Enet,
+    /// As [`Scheme::Enet`], but the frequency among **all** pixels, ignored ones included: the published weights for Cityscapes.
+    EnetAll,
     /// ENet's formula with ERFNet's constant, bounded to 1.35 ..= 10.5.
     ///
     /// # Source
     /// The weights in the code of Romera et al., <https://github.com/Eromera/erfnet_pytorch>, follow c = 1.10.
     Erfnet,
+    /// As [`Scheme::Erfnet`], but the frequency among **all** pixels, ignored ones included: the weights in ERFNet's code.
+    ErfnetAll,
     /// The inverse of the effective number of samples, where a sample is an image that contains the class: with pixels in their
     /// place, any useful beta gives equal weights. Scaled so that the mean over classes is 1, as the paper does.
     ///
@@ -52,12 +59,15 @@ impl Scheme {
     /// All schemes.
     pub const ALL: &[Self] = &[
         Self::Inverse,
+        Self::InverseAll,
         Self::SqrtInverse,
         Self::MedianFrequency,
         Self::MedianFrequencyLabelled,
         Self::MedianFrequencyGlobal,
         Self::Enet,
+        Self::EnetAll,
         Self::Erfnet,
+        Self::ErfnetAll,
         Self::EffectiveNumber,
     ];
 
@@ -65,12 +75,15 @@ impl Scheme {
     pub fn name(self) -> &'static str {
         match self {
             Self::Inverse => "inverse",
+            Self::InverseAll => "inverse-all",
             Self::SqrtInverse => "sqrt-inverse",
             Self::MedianFrequency => "median-frequency",
             Self::MedianFrequencyLabelled => "median-frequency-labelled",
             Self::MedianFrequencyGlobal => "median-frequency-global",
             Self::Enet => "enet",
+            Self::EnetAll => "enet-all",
             Self::Erfnet => "erfnet",
+            Self::ErfnetAll => "erfnet-all",
             Self::EffectiveNumber => "effective-number",
         }
     }
@@ -79,6 +92,7 @@ impl Scheme {
     pub fn formula(self) -> &'static str {
         match self {
             Self::Inverse => "w_c = 1 / p_c, p_c = pixels of c / labelled pixels",
+            Self::InverseAll => "w_c = 1 / p_c, p_c = pixels of c / all pixels, ignored ones included",
             Self::SqrtInverse => "w_c = 1 / sqrt(p_c), p_c = pixels of c / labelled pixels",
             Self::MedianFrequency => {
                 "w_c = median(f) / f_c, f_c = pixels of c / all pixels (ignored ones included) of the images that contain c"
@@ -90,7 +104,9 @@ impl Scheme {
                 "w_c = median(p) / p_c, p_c = pixels of c / labelled pixels of all images"
             }
             Self::Enet => "w_c = 1 / ln(1.02 + p_c), p_c = pixels of c / labelled pixels",
+            Self::EnetAll => "w_c = 1 / ln(1.02 + p_c), p_c = pixels of c / all pixels, ignored ones included",
             Self::Erfnet => "w_c = 1 / ln(1.10 + p_c), p_c = pixels of c / labelled pixels",
+            Self::ErfnetAll => "w_c = 1 / ln(1.10 + p_c), p_c = pixels of c / all pixels, ignored ones included",
             Self::EffectiveNumber => {
                 "w_c = (1 - b) / (1 - b^m_c), divided by the mean over classes; m_c = images that contain c, b = 0.999"
             }
@@ -117,16 +133,20 @@ impl Scheme {
         let shares_of = |wholes: &[u64]| -> Vec<Option<f64>> {
             frequencies.pixels.iter().zip(wholes).map(|(&pixels, &whole)| share(pixels, whole)).collect()
         };
-        let wholes = vec![frequencies.labelled; frequencies.classes()];
-        let shares = || shares_of(&wholes);
+        let shares = || shares_of(&vec![frequencies.labelled; frequencies.classes()]);
+        let shares_of_all =
+            || shares_of(&vec![frequencies.labelled + frequencies.ignored; frequencies.classes()]);
         match self {
             Self::Inverse => positive(shares()).map(|p| p.map(f64::recip)).collect(),
+            Self::InverseAll => positive(shares_of_all()).map(|p| p.map(f64::recip)).collect(),
             Self::SqrtInverse => positive(shares()).map(|p| p.map(|p| p.sqrt().recip())).collect(),
             Self::MedianFrequency => median_over(shares_of(&frequencies.image_pixels)),
             Self::MedianFrequencyLabelled => median_over(shares_of(&frequencies.image_labelled)),
             Self::MedianFrequencyGlobal => median_over(shares()),
             Self::Enet => inverse_logarithm(&shares(), 1.02),
+            Self::EnetAll => inverse_logarithm(&shares_of_all(), 1.02),
             Self::Erfnet => inverse_logarithm(&shares(), 1.10),
+            Self::ErfnetAll => inverse_logarithm(&shares_of_all(), 1.10),
             Self::EffectiveNumber => effective_number(&frequencies.images),
         }
     }
@@ -206,8 +226,8 @@ mod tests {
         for &scheme in Scheme::ALL {
             // 1 / ln(1.02) and 1 / ln(1.10)
             let expected = match scheme {
-                Scheme::Enet => Some(50.498_349),
-                Scheme::Erfnet => Some(10.492_059),
+                Scheme::Enet | Scheme::EnetAll => Some(50.498_349),
+                Scheme::Erfnet | Scheme::ErfnetAll => Some(10.492_059),
                 _ => None,
             };
             match (absent(scheme), expected) {

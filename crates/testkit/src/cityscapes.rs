@@ -36,7 +36,7 @@ pub fn cityscapes_label_id(frame: &Frame, x: u32, y: u32) -> u8 {
     }
 }
 
-/// The outlines that draw [`cityscapes_label_id`], with what a reader has to leave out: a license plate, a deleted person, and a road
+/// The outlines that draw [`cityscapes_label_id`], with what a reader has to leave out: a license plate, a deleted person, a group of cars, and a road
 /// that goes beyond the image.
 fn outlines(frame: &Frame) -> String {
     const IDS: [&str; 7] =
@@ -58,6 +58,8 @@ fn outlines(frame: &Frame) -> String {
         for y in 0..HEIGHT {
             objects.push(object(IDS[1 + (y % 6) as usize], format!("[0, {y}], [2, {y}]")));
         }
+        // A group is painted as its class, here under a single car.
+        objects.push(object("cargroup", rectangle(22, 19, 29, 23)));
         objects.push(object("car", rectangle(20, 18, 30, 24)));
         objects.push(object("license plate", rectangle(24, 20, 26, 22)));
         let person = object("person", rectangle(5, 5, 9, 30));

@@ -4,6 +4,7 @@
 
 mod bench;
 mod downloads;
+mod class_weights;
 mod errors;
 mod evaluate;
 mod interrupts;
