@@ -54,7 +54,8 @@ fn a_manifest_with_the_published_frequencies_gives_the_published_lists() {
     let manifest = place.join("data/prepared/cityscapes/manifest.parquet");
     segbench_tables::write_manifest(&manifest, &[record]).expect("written");
     place.run(&["class-weights", "cityscapes"]).is(0, &["enet-all", "erfnet-all", "inverse-all"]);
-    let csv = std::fs::read_to_string(place.join("data/prepared/cityscapes/class_weights.csv")).expect("read");
+    let csv =
+        std::fs::read_to_string(place.join("data/prepared/cityscapes/class_weights.csv")).expect("read");
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<&str>>());
     let header = lines.next().expect("a header");
     let column = |name: &str| header.iter().position(|column| *column == name).expect(name);

@@ -71,12 +71,12 @@ fn nothing_is_written_unless_every_frame_is_there_in_its_size() {
 
     place.run(&["prepare", "cityscapes", "--source", "source"]).is(0, &[]);
     place.run(&export).is(6, &["1 of 1 images", FRAME]);
-    fs::write(place.join(format!("predicted/{FRAME}.png")), &small).expect("written");
+    fs::write(place.join(&format!("predicted/{FRAME}.png")), &small).expect("written");
     place.run(&export).is(6, &[FRAME, "4x2", "2048x1024"]);
     for name in ["a", "b"] {
-        fs::write(place.join(format!("predicted/{FRAME}_{name}.png")), &small).expect("written");
+        fs::write(place.join(&format!("predicted/{FRAME}_{name}.png")), &small).expect("written");
     }
-    fs::remove_file(place.join(format!("predicted/{FRAME}.png"))).expect("removed");
+    fs::remove_file(place.join(&format!("predicted/{FRAME}.png"))).expect("removed");
     place.run(&export).is(6, &["both predictions", FRAME]);
     place
         .run(&[&export[..], &["--dataset", "cityscapes", "--split", "nothing"]].concat())
