@@ -103,7 +103,7 @@ fn archives_other_data_sets_and_other_classes_have_no_place_for_them() {
     let folder = root.folder("empty", &Files::default());
     for name in ["camvid", "cityscapes@cityscapes-16"] {
         let card = segbench_datasets::find(name, root.path()).expect("known");
-        let err = write_train_ids(&card, &[folder.clone()], &[], &Silent).expect_err("refused");
+        let err = write_train_ids(&card, std::slice::from_ref(&folder), &[], &Silent).expect_err("refused");
         assert!(matches!(err, Error::NotInPlace { .. }) && err.kind() == ErrorKind::Usage, "{err}");
     }
     assert!(matches!(write(&folder, &["vall"]), Err(Error::UnknownSplit { .. })));
