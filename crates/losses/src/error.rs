@@ -83,6 +83,9 @@ pub enum Error {
     /// candle could not do what it was asked.
     #[error("{0}")]
     Candle(#[from] candle_core::Error),
+    /// An operation could not do what it was asked.
+    #[error("{0}")]
+    Operation(#[from] segbench_nn::Error),
 }
 
 impl Explain for Error {
@@ -95,6 +98,7 @@ impl Explain for Error {
             | Self::NoLoss
             | Self::NoClassWeights { .. } => ErrorKind::Usage,
             Self::Size { .. } | Self::Candle(_) => ErrorKind::Bug,
+            Self::Operation(err) => err.kind(),
         }
     }
 
@@ -115,6 +119,7 @@ impl Explain for Error {
             Self::NoClassWeights { .. } => {
                 Some("name a scheme: `--class-weights enet`, or `class_weights: enet` in pipeline.yaml".into())
             }
+            Self::Operation(err) => err.help(),
             Self::Weight { .. } | Self::Size { .. } | Self::Candle(_) => None,
         }
     }

@@ -6,9 +6,11 @@
 //! options; [`Recipe`] adds several with weights that may change during a training.
 //!
 //! On the CPU each loss is one fused operation, from slices to a value and a gradient; sums over pixels are in f64 and in one order
-//! whatever the number of threads.
+//! whatever the number of threads. On other devices the same formula is put together from operations of tensors ([`Loss::composed`]).
 
+mod batch;
 mod boundary;
+mod composed;
 mod distribution;
 mod error;
 mod fused;

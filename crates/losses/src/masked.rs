@@ -69,22 +69,12 @@ impl<'a> Masked<'a> {
 
     /// The labels of an image.
     pub(crate) fn labels(&self, image: usize) -> &'a [u8] {
-        &self.target.labels()[image * self.pixels()..][..self.pixels()]
+        self.target.image(image)
     }
 
     /// The logits of one class of an image.
     pub(crate) fn plane(&self, image: usize, class: usize) -> &'a [f32] {
         &self.logits[(image * self.classes + class) * self.pixels()..][..self.pixels()]
-    }
-
-    /// Pixels that count, per image and class.
-    pub(crate) fn counts(&self) -> Counts {
-        let of_image = |image| {
-            let mut pixels = [0_u64; 256];
-            self.labels(image).iter().for_each(|&label| pixels[usize::from(label)] += 1);
-            pixels.into_iter().take(self.classes).collect::<Vec<_>>()
-        };
-        Counts { classes: self.classes, pixels: (0..self.images()).flat_map(of_image).collect() }
     }
 
     fn blocks_of(&self, image: usize) -> impl Iterator<Item = Block<'a>> + use<'a> {
@@ -325,6 +315,15 @@ vectorized! {
 }
 
 impl Counts {
+    pub(crate) fn new(target: &Target, classes: usize) -> Self {
+        let of_image = |image| {
+            let mut pixels = [0_u64; 256];
+            target.image(image).iter().for_each(|&label| pixels[usize::from(label)] += 1);
+            pixels.into_iter().take(classes).collect::<Vec<_>>()
+        };
+        Self { classes, pixels: (0..target.batch()).flat_map(of_image).collect() }
+    }
+
     pub(crate) fn of(&self, image: usize, class: usize) -> u64 {
         self.pixels[image * self.classes + class]
     }

@@ -1,9 +1,10 @@
 //! All losses by name.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::loss::Objective;
 use crate::*;
 
 /// What is known of a loss before any logits.
@@ -32,151 +33,110 @@ impl Card {
     }
 }
 
-/// Fields of a card that its type gives.
-const fn of<L>(card: Card) -> Card
+/// The card of a loss.
+const fn of<L>(title: &'static str, family: &'static str, formula: &'static str, source: &'static str) -> Card
 where
-    L: Loss + Default + Serialize + DeserializeOwned + 'static,
+    L: Objective + Default + Serialize + DeserializeOwned,
 {
     Card {
-        build: |options| Ok(Box::new(serde_json::from_value::<L>(options)?)),
-        defaults: || serde_json::to_value(L::default()).unwrap_or_default(),
-        ..card
-    }
-}
-
-/// The words of a card.
-const fn words(
-    name: &'static str,
-    title: &'static str,
-    family: &'static str,
-    formula: &'static str,
-    source: &'static str,
-) -> Card {
-    Card {
-        name,
+        name: L::NAME,
         title,
         family,
         formula,
         source,
-        build: |options| Ok(Box::new(CrossEntropy::deserialize(options)?)),
-        defaults: || Value::Null,
+        build: |options| Ok(Box::new(serde_json::from_value::<L>(options)?)),
+        defaults: || serde_json::to_value(L::default()).unwrap_or_default(),
     }
 }
 
 /// All losses, by family.
 pub static LOSSES: &[Card] = &[
-    of::<CrossEntropy>(words(
-        CrossEntropy::NAME,
+    of::<CrossEntropy>(
         "Cross-entropy",
         "distribution",
         "mean of l = -log p of the true class; weighted where class weights are given",
         "PyTorch, F.cross_entropy",
-    )),
-    of::<WeightedCrossEntropy>(words(
-        WeightedCrossEntropy::NAME,
+    ),
+    of::<WeightedCrossEntropy>(
         "Weighted cross-entropy",
         "distribution",
         "sum w l / sum w, w the weight of the pixel's class",
         "PyTorch, F.cross_entropy",
-    )),
-    of::<TopK>(words(
-        TopK::NAME,
+    ),
+    of::<TopK>(
         "TopK, online hard example mining",
         "distribution",
         "mean of l over the k % of pixels with the largest l",
         "https://arxiv.org/abs/1605.06885",
-    )),
-    of::<Focal>(words(
-        Focal::NAME,
-        "Focal loss",
-        "distribution",
-        "mean of (1 - p)^gamma l",
-        "https://arxiv.org/abs/1708.02002",
-    )),
-    of::<DistancePenalizedCrossEntropy>(words(
-        DistancePenalizedCrossEntropy::NAME,
+    ),
+    of::<Focal>("Focal loss", "distribution", "mean of (1 - p)^gamma l", "https://arxiv.org/abs/1708.02002"),
+    of::<DistancePenalizedCrossEntropy>(
         "Distance-map-penalized cross-entropy",
         "distribution",
         "mean of (1 + max d - d) l, d the distance to the border of the pixel's class",
         "https://arxiv.org/abs/1908.03679",
-    )),
-    of::<SensitivitySpecificity>(words(
-        SensitivitySpecificity::NAME,
+    ),
+    of::<SensitivitySpecificity>(
         "Sensitivity-specificity loss",
         "region",
         "w sum (g - p)^2 g / sum g + (1 - w) sum (g - p)^2 (1 - g) / sum (1 - g)",
         "https://doi.org/10.1007/978-3-319-24574-4_1",
-    )),
-    of::<Iou>(words(
-        Iou::NAME,
+    ),
+    of::<Iou>(
         "IoU (Jaccard) loss",
         "region",
         "1 - sum p g / sum (p + g - p g)",
         "https://doi.org/10.1007/978-3-319-50835-1_22",
-    )),
-    of::<LovaszSoftmax>(words(
-        LovaszSoftmax::NAME,
+    ),
+    of::<LovaszSoftmax>(
         "Lovász-softmax",
         "region",
         "errors |g - p| from the largest down, each times what it raises the Jaccard loss by",
         "https://arxiv.org/abs/1705.08790",
-    )),
-    of::<Dice>(words(
-        Dice::NAME,
-        "Dice loss",
-        "region",
-        "1 - 2 sum p g / sum (p + g)",
-        "https://arxiv.org/abs/1606.04797",
-    )),
-    of::<Tversky>(words(
-        Tversky::NAME,
+    ),
+    of::<Dice>("Dice loss", "region", "1 - 2 sum p g / sum (p + g)", "https://arxiv.org/abs/1606.04797"),
+    of::<Tversky>(
         "Tversky loss",
         "region",
         "1 - TP / (TP + alpha FP + beta FN)",
         "https://arxiv.org/abs/1706.05721",
-    )),
-    of::<FocalTversky>(words(
-        FocalTversky::NAME,
+    ),
+    of::<FocalTversky>(
         "Focal Tversky loss",
         "region",
         "(Tversky loss)^(1 / gamma)",
         "https://arxiv.org/abs/1810.07842",
-    )),
-    of::<AsymmetricSimilarity>(words(
-        AsymmetricSimilarity::NAME,
+    ),
+    of::<AsymmetricSimilarity>(
         "Asymmetric similarity loss",
         "region",
         "1 - TP / (TP + (1 - w) FP + w FN), w = beta^2 / (1 + beta^2)",
         "https://arxiv.org/abs/1803.11078",
-    )),
-    of::<GeneralizedDice>(words(
-        GeneralizedDice::NAME,
+    ),
+    of::<GeneralizedDice>(
         "Generalized Dice loss",
         "region",
         "1 - 2 sum_c w sum p g / sum_c w sum (p + g), w = 1 / (sum g)^2",
         "https://arxiv.org/abs/1707.03237",
-    )),
-    of::<Penalty>(words(
-        Penalty::NAME,
+    ),
+    of::<Penalty>(
         "Penalty loss",
         "region",
         "1 - 2 sum_c w TP / sum_c w (sum (p + g) + k FP + k FN), w = 1 / (sum g)^2",
         "Yang, Kweon, Kim, MIDL 2019",
-    )),
-    of::<Boundary>(words(
-        Boundary::NAME,
+    ),
+    of::<Boundary>(
         "Boundary loss",
         "boundary",
         "mean of p D, D the signed distance to the border of the class",
         "https://arxiv.org/abs/1812.07032",
-    )),
-    of::<Hausdorff>(words(
-        Hausdorff::NAME,
+    ),
+    of::<Hausdorff>(
         "Hausdorff distance loss",
         "boundary",
         "mean of (p - g)^2 (d^alpha + q^alpha), distances to the borders of label and prediction",
         "https://arxiv.org/abs/1904.10030",
-    )),
+    ),
 ];
 
 /// The card of a loss.

@@ -103,6 +103,16 @@ impl Target {
         [&[self.batch], size].concat()
     }
 
+    /// The labels of an image.
+    pub(crate) fn image(&self, image: usize) -> &[u8] {
+        &self.labels[image * self.grid.len()..][..self.grid.len()]
+    }
+
+    /// Whether no pixel counts.
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.labels.iter().all(|&label| label == IGNORE)
+    }
+
     /// Checks that every label is a class or [`IGNORE`].
     ///
     /// # Errors

@@ -10,16 +10,16 @@
 //! # Source
 //! Karimi, Salcudean, <https://arxiv.org/abs/1904.10030>, equation 8, alpha 2; equal to MONAI's `HausdorffDTLoss`.
 
-use candle_core::Tensor;
 use segbench_targets::{ClassDistances, DistanceMap};
-use segbench_types::IGNORE;
 use serde::{Deserialize, Serialize};
 
 use super::seed;
+use super::weighted::{self, Errors, leave_out, scale};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Block, Masked, Scratch, subset};
+use crate::masked::Masked;
 use crate::options::not_negative;
-use crate::{Form, Loss, Needs, Result, Target};
+use crate::{Form, Needs, Result};
 
 /// Squared errors weighted by powers of distances.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,9 +40,6 @@ impl Default for Hausdorff {
 }
 
 impl Hausdorff {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "hausdorff";
-
     /// Adds a power of the squared distances of an image.
     fn add(&self, squares: &[f32], sum: &mut [f32]) {
         if self.alpha == 2.0 {
@@ -55,61 +52,51 @@ impl Hausdorff {
     }
 }
 
-impl Loss for Hausdorff {
+impl Objective for Hausdorff {
+    const NAME: &'static str = "hausdorff";
+
     fn needs(&self) -> Needs {
         Needs { distances: true, ..Needs::default() }
     }
 
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "alpha", self.alpha)?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+    fn classes(&self) -> &[usize] {
+        &self.classes
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "alpha", self.alpha)
     }
-}
 
-impl Objective for Hausdorff {
-    fn evaluate(&self, batch: &Masked, mut gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        let terms = batch.counts().total() as f64 * counted.len() as f64;
-        let scale = if terms > 0.0 { 1.0 / terms } else { 0.0 };
-        let sum = |image: usize, field: &[f32], gradient: Option<&mut [f32]>| {
-            batch.sum_of_image(image, gradient, |block, scratch| {
-                add(batch, block, scratch, field, &counted, scale)
-            })
-        };
-        let size = batch.classes() * batch.pixels();
-        let mut value = 0.0;
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let (classes, target) = (batch.classes(), batch.target().clone());
+        let (scale, pixels) = (scale(&target, classes, counted.len()), target.grid().len());
+        let is_left_out = |class: usize| !counted.contains(&class);
         if self.form == Form::Seed {
-            let field = self.seed_field(batch)?;
-            for image in 0..batch.images() {
-                value += sum(image, &field[image * size..][..size], gradient.as_deref_mut());
-            }
-            return Ok(value);
+            return batch.evaluate(|batch, gradient| {
+                let field = self.seed_field(batch)?;
+                Ok(weighted::sum(batch, gradient, Errors::Squared, scale, |image, weights| {
+                    weights.copy_from_slice(&field[image * classes * pixels..][..classes * pixels]);
+                    leave_out(weights, pixels, is_left_out);
+                }))
+            });
         }
-        let grid = batch.target().grid();
-        let predicted = predicted(batch);
-        let mut distances = ClassDistances::default();
-        let (mut field, mut squares) = (vec![0.0; size], vec![0.0; size]);
-        for image in 0..batch.images() {
-            field.fill(0.0);
-            let predicted = &predicted[image * batch.pixels()..][..batch.pixels()];
-            for labels in [batch.labels(image), predicted] {
-                distances.maps(grid, labels, DistanceMap::Squared, &mut squares);
-                self.add(&squares, &mut field);
+        let predicted = batch.predicted()?;
+        let (mut distances, mut squares) = (ClassDistances::default(), vec![0.0; classes * pixels]);
+        batch.weigh(Errors::Squared, scale, |image, weights| {
+            weights.fill(0.0);
+            for labels in [target.image(image), &predicted[image * pixels..][..pixels]] {
+                distances.maps(target.grid(), labels, DistanceMap::Squared, &mut squares);
+                self.add(&squares, weights);
             }
-            value += sum(image, &field, gradient.as_deref_mut());
-        }
-        Ok(value)
+            leave_out(weights, pixels, is_left_out);
+        })
     }
 }
 
 impl Hausdorff {
     /// The seed's weights, image after image and class after class.
     fn seed_field(&self, batch: &Masked) -> Result<Vec<f32>> {
-        let grid = seed::grid(batch, Self::NAME)?;
+        let grid = seed::grid(batch.target(), Self::NAME)?;
         let labels = batch.target().labels();
         let mut field = vec![0.0; labels.len() * batch.classes()];
         for class in 0..batch.classes() {
@@ -144,58 +131,4 @@ fn plain_softmax(batch: &Masked, class: usize) -> Vec<f32> {
         (logit(class) - largest).exp() / sum
     };
     (0..batch.target().labels().len()).map(of_pixel).collect()
-}
-
-/// For each pixel that counts, the class of more than half its probability; [`IGNORE`] for the others.
-fn predicted(batch: &Masked) -> Vec<u8> {
-    let blocks = batch.map(|block, scratch| {
-        block.normalize(scratch);
-        let mut predicted = vec![IGNORE; block.labels.len()];
-        for (pixel, _) in block.counted() {
-            // The largest exponential is 1: more than half of the sum if that is below 2.
-            if scratch.sum[pixel] < 2.0 {
-                let is_largest = |&class: &usize| block.logit(class, pixel) == scratch.largest[pixel];
-                predicted[pixel] = (0..batch.classes()).find(is_largest).map_or(IGNORE, |class| class as u8);
-            }
-        }
-        predicted
-    });
-    blocks.concat()
-}
-
-/// The block's part of the loss, with the slopes left in the room.
-fn add(
-    batch: &Masked,
-    block: &Block,
-    scratch: &mut Scratch,
-    field: &[f32],
-    counted: &[usize],
-    scale: f64,
-) -> f64 {
-    let Scratch { probabilities, slopes, .. } = scratch;
-    slopes.iter_mut().for_each(|row| row.fill(0.0));
-    // Errors take the place of probabilities' slopes before these do.
-    for &class in counted {
-        slopes.row_mut(class).copy_from_slice(probabilities.row(class));
-    }
-    for (pixel, class) in block.counted().filter(|(_, class)| counted.contains(class)) {
-        *slopes.at_mut(class, pixel) -= 1.0;
-    }
-    let mut total = 0.0;
-    for &class in counted {
-        let field = &field[class * batch.pixels() + block.start..][..block.labels.len()];
-        total += weigh(slopes.row_mut(class), field, 2.0 * scale as f32);
-    }
-    total * scale
-}
-
-/// The weighted sum of squared errors, which become slopes.
-fn weigh(errors: &mut [f32], field: &[f32], scale: f32) -> f64 {
-    let mut sum = 0.0;
-    for (error, weight) in errors.iter_mut().zip(field) {
-        let weighted = *error * weight;
-        sum += f64::from(*error * weighted);
-        *error = weighted * scale;
-    }
-    sum
 }

@@ -12,14 +12,14 @@
 //! # Source
 //! Kervadec et al., <https://arxiv.org/abs/1812.07032>, equation 5.
 
-use candle_core::Tensor;
 use segbench_targets::{ClassDistances, DistanceMap};
 use serde::{Deserialize, Serialize};
 
 use super::seed;
+use super::weighted::{Errors, leave_out, scale};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Block, Masked, Scratch, subset};
-use crate::{Form, Loss, Needs, Result, Target};
+use crate::{Form, Needs, Result, Target};
 
 /// Probabilities weighted by signed distances.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,93 +33,53 @@ pub struct Boundary {
     pub classes: Vec<usize>,
 }
 
-impl Boundary {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "boundary";
-}
+impl Objective for Boundary {
+    const NAME: &'static str = "boundary";
 
-impl Loss for Boundary {
     fn needs(&self) -> Needs {
         Needs { distances: true, ..Needs::default() }
     }
 
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+    fn classes(&self) -> &[usize] {
+        &self.classes
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for Boundary {
-    fn evaluate(&self, batch: &Masked, mut gradient: Option<&mut [f32]>) -> Result<f64> {
-        let mut counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        if self.exclude_background || self.form == Form::Seed {
-            counted.retain(|&class| class != 0);
-        }
-        let terms = batch.counts().total() as f64 * counted.len() as f64;
-        let scale = if terms > 0.0 { 1.0 / terms } else { 0.0 };
-        let sum = |image: usize, maps: &[f32], gradient: Option<&mut [f32]>| {
-            batch.sum_of_image(image, gradient, |block, scratch| {
-                add(batch, block, scratch, maps, &counted, scale)
-            })
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let skip_first = self.exclude_background || self.form == Form::Seed;
+        let counts = |class: usize| counted.contains(&class) && !(skip_first && class == 0);
+        let classes = batch.classes();
+        let target = batch.target().clone();
+        let scale = scale(&target, classes, (0..classes).filter(|&class| counts(class)).count());
+        let maps = match self.form {
+            Form::Seed => Some(seed_maps(&target, classes)?),
+            Form::Repaired => None,
         };
-        let size = batch.classes() * batch.pixels();
-        let mut value = 0.0;
-        if self.form == Form::Seed {
-            let maps = seed_maps(batch)?;
-            for image in 0..batch.images() {
-                value += sum(image, &maps[image * size..][..size], gradient.as_deref_mut());
+        let (mut distances, pixels) = (ClassDistances::default(), target.grid().len());
+        batch.weigh(Errors::Linear, scale, |image, weights| {
+            match &maps {
+                Some(maps) => weights.copy_from_slice(&maps[image * classes * pixels..][..classes * pixels]),
+                None => distances.maps(target.grid(), target.image(image), DistanceMap::Level, weights),
             }
-            return Ok(value);
-        }
-        let (mut distances, mut maps) = (ClassDistances::default(), vec![0.0; size]);
-        for image in 0..batch.images() {
-            distances.maps(batch.target().grid(), batch.labels(image), DistanceMap::Level, &mut maps);
-            value += sum(image, &maps, gradient.as_deref_mut());
-        }
-        Ok(value)
+            leave_out(weights, pixels, |class| !counts(class));
+        })
     }
-}
-
-/// The block's part of the loss, with the slopes left in the room.
-fn add(
-    batch: &Masked,
-    block: &Block,
-    scratch: &mut Scratch,
-    maps: &[f32],
-    counted: &[usize],
-    scale: f64,
-) -> f64 {
-    let Scratch { probabilities, slopes, .. } = scratch;
-    slopes.iter_mut().for_each(|row| row.fill(0.0));
-    let mut total = 0.0;
-    for &class in counted {
-        let map = &maps[class * batch.pixels() + block.start..][..block.labels.len()];
-        total += f64::from(segbench_nn::cpu::math::dot(probabilities.row(class), map));
-        for (slope, distance) in slopes.row_mut(class).iter_mut().zip(map) {
-            *slope = distance * scale as f32;
-        }
-    }
-    total * scale
 }
 
 /// The seed's maps, image after image and class after class.
-fn seed_maps(batch: &Masked) -> Result<Vec<f32>> {
-    let grid = seed::grid(batch, Boundary::NAME)?;
-    let labels = batch.target().labels();
-    let mut maps = vec![0.0; labels.len() * batch.classes()];
-    for class in 0..batch.classes() {
+fn seed_maps(target: &Target, classes: usize) -> Result<Vec<f32>> {
+    let grid = seed::grid(target, Boundary::NAME)?;
+    let (labels, pixels) = (target.labels(), target.grid().len());
+    let mut maps = vec![0.0; labels.len() * classes];
+    for class in 0..classes {
         let holds = |at: usize| usize::from(labels[at]) == class;
         if !(0..labels.len()).any(holds) {
             continue;
         }
         let (inside, outside) = (seed::distances(&grid, holds), seed::distances(&grid, |at| !holds(at)));
         for at in 0..labels.len() {
-            let (image, pixel) = (at / batch.pixels(), at % batch.pixels());
+            let (image, pixel) = (at / pixels, at % pixels);
             let level = if holds(at) { 1.0 - inside[at] } else { outside[at] };
-            maps[(image * batch.classes() + class) * batch.pixels() + pixel] = level as f32;
+            maps[(image * classes + class) * pixels + pixel] = level as f32;
         }
     }
     Ok(maps)

@@ -3,6 +3,8 @@
 mod hausdorff;
 mod level;
 pub(crate) mod seed;
+pub(crate) mod weighted;
 
 pub use hausdorff::Hausdorff;
 pub use level::Boundary;
+pub(crate) use weighted::Errors;

@@ -2,19 +2,18 @@
 
 use segbench_targets::{Grid, to_nearest};
 
-use crate::masked::Masked;
-use crate::{Error, Result};
+use crate::{Error, Result, Target};
 
 /// The grid of the seed's distance transform.
 ///
 /// # Errors
 /// [`Error::Option`] for volumes, which the seed's code does not take.
-pub(super) fn grid(batch: &Masked, loss: &'static str) -> Result<Grid> {
-    let [depth, height, width] = batch.target().grid().size();
-    if batch.target().dims().len() != 3 || depth != 1 {
+pub(super) fn grid(target: &Target, loss: &'static str) -> Result<Grid> {
+    let [depth, height, width] = target.grid().size();
+    if target.dims().len() != 3 || depth != 1 {
         return Err(Error::Option { loss, problem: "`form: seed` takes images, not volumes".into() });
     }
-    Ok(Grid::volume(batch.images(), height, width))
+    Ok(Grid::volume(target.batch(), height, width))
 }
 
 /// `scipy.ndimage.distance_transform_edt` of the elements where `holds`: the distance to the nearest other element, 0 for those.
@@ -31,12 +30,11 @@ pub(super) fn distances(grid: &Grid, holds: impl Fn(usize) -> bool) -> Vec<f64> 
 }
 
 /// `1 + max(d) - d` of every pixel, for the distance-penalized cross-entropy.
-pub(crate) fn penalties(batch: &Masked, loss: &'static str) -> Result<Vec<f32>> {
-    let grid = grid(batch, loss)?;
-    let labels = batch.target().labels();
+pub(crate) fn penalties(target: &Target, classes: usize, loss: &'static str) -> Result<Vec<f32>> {
+    let grid = grid(target, loss)?;
+    let labels = target.labels();
     let mut weights = vec![1.0; labels.len()];
-    for class in (0..batch.classes()).filter(|&class| labels.iter().any(|&label| usize::from(label) == class))
-    {
+    for class in (0..classes).filter(|&class| labels.iter().any(|&label| usize::from(label) == class)) {
         let distances = distances(&grid, |at| usize::from(labels[at]) == class);
         let largest = distances.iter().copied().fold(0.0, f64::max);
         for ((weight, distance), &label) in weights.iter_mut().zip(distances).zip(labels) {

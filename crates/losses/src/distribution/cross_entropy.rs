@@ -5,16 +5,14 @@
 //! `F.cross_entropy(x, y, weight=w, ignore_index=255, reduction="mean")`; where that divides 0 by 0, the loss here is 0.
 //! Its gradient is `w[y_i] (softmax(x_i)_c - [c = y_i]) / sum_i w[y_i]`.
 //!
-//! The seed's code is the same. On the CPU the loss is fused; on other devices, where it is the one loss that everybody trains
-//! with, it is put together from candle's operations.
+//! The seed's code is the same.
 
-use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::pixelwise;
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, pixel_weights, subset};
-use crate::{Form, Loss, Result, Target, fused};
+use crate::masked::pixel_weights;
+use crate::{Form, Result, Target};
 
 /// Cross-entropy, weighted by class where the target carries class weights.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,33 +24,17 @@ pub struct CrossEntropy {
     pub classes: Vec<usize>,
 }
 
-impl CrossEntropy {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "cross-entropy";
-
-    fn weights(&self, target: &Target, classes: usize) -> Result<[f32; 256]> {
-        pixel_weights(classes, target.class_weights(), &subset(Self::NAME, &self.classes, classes)?)
-    }
-}
-
-impl Loss for CrossEntropy {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        if logits.device().is_cpu() {
-            return self.apply(logits, target);
-        }
-        let classes = fused::check(logits, target)?;
-        composed(&logits.to_dtype(DType::F32)?, target, &self.weights(target, classes)?)
-    }
-}
-
 impl Objective for CrossEntropy {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let weights = self.weights(batch.target(), batch.classes())?;
-        Ok(mean(batch, gradient, &weights, total(batch.target(), &weights)))
+    const NAME: &'static str = "cross-entropy";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let weights = pixel_weights(batch.classes(), batch.target().class_weights(), counted)?;
+        let total = total(batch.target(), &weights);
+        mean(batch, &weights, total)
     }
 }
 
@@ -64,43 +46,22 @@ pub(super) fn total(target: &Target, weights: &[f32; 256]) -> f64 {
 }
 
 /// The weighted sum of the pixels' cross-entropy over `total`; 0 where that is 0.
-pub(super) fn mean(batch: &Masked, gradient: Option<&mut [f32]>, weights: &[f32; 256], total: f64) -> f64 {
+pub(super) fn mean<B: Batch>(batch: &mut B, weights: &[f32; 256], total: f64) -> Result<B::Value> {
     let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-    pixelwise::sum(batch, gradient, |pixel| {
+    batch.sum(|pixel| {
         let weight = f64::from(weights[pixel.class]) * scale;
         // An infinite logit of a pixel without weight stays out of the sum.
         if weight > 0.0 { (weight * pixel.loss, weight) } else { (0.0, 0.0) }
     })
 }
 
-/// The same loss from candle's own operations.
-fn composed(logits: &Tensor, target: &Target, weights: &[f32; 256]) -> Result<Tensor> {
-    let mut size = target.dims();
-    size.insert(1, 1);
-    let weight: Vec<f32> = target.labels().iter().map(|&label| weights[usize::from(label)]).collect();
-    // Pixels of weight 0 take the logarithm of class 0, which the weight removes.
-    let class = target
-        .labels()
-        .iter()
-        .zip(&weight)
-        .map(|(&label, &weight)| if weight > 0.0 { u32::from(label) } else { 0 });
-    let class = Tensor::from_iter(class, logits.device())?.reshape(&size[..])?;
-    let total: f64 = weight.iter().map(|&weight| f64::from(weight)).sum();
-    let weight = Tensor::from_vec(weight, size, logits.device())?;
-    let logarithm = candle_nn::ops::log_softmax(logits, 1)?.gather(&class, 1)?;
-    // Two steps: candle reduces a whole tensor with a single block of threads.
-    let sum = (logarithm * weight)?.sum(D::Minus1)?.sum_all()?;
-    let scale = if total > 0.0 { -1.0 / total } else { 0.0 };
-    Ok((sum * scale)?)
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Tensor, Var};
     use segbench_types::{IGNORE, Rng};
 
     use super::*;
-    use crate::Error;
+    use crate::{Error, Loss as _};
 
     const WEIGHTS: [f32; 4] = [0.5, 2.0, 0.0, 1.25];
 
@@ -128,21 +89,6 @@ mod tests {
 
     fn gradient(loss: &Tensor, logits: &Var) -> Vec<f32> {
         values(loss.backward().expect("a gradient").get(logits).expect("of the logits"))
-    }
-
-    #[test]
-    fn the_fused_loss_equals_the_one_composed_of_candle_s_operations() {
-        for (seed, weights) in [(1, None), (2, Some(&WEIGHTS[..]))] {
-            let (logits, target) = example(seed);
-            let fused = cross_entropy(&logits, &target, weights).expect("a loss");
-            let table = pixel_weights(4, weights, &[0, 1, 2, 3]).expect("weights");
-            let composed = composed(&logits, &target, &table).expect("a loss");
-            let difference = (&fused - &composed).and_then(|x| x.to_scalar::<f32>()).expect("scalars");
-            assert!(difference.abs() < 1e-6, "{fused} {composed}");
-            for (fused, composed) in gradient(&fused, &logits).iter().zip(gradient(&composed, &logits)) {
-                assert!((fused - composed).abs() < 1e-6, "{fused} {composed}");
-            }
-        }
     }
 
     #[test]

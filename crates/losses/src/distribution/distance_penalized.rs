@@ -10,15 +10,15 @@
 //! # Source
 //! Caliva et al., <https://arxiv.org/abs/1908.03679>; SegLoss, <https://github.com/JunMa11/SegLoss>, `DisPenalizedCE`.
 
-use candle_core::Tensor;
 use segbench_targets::ClassDistances;
 use serde::{Deserialize, Serialize};
 
-use super::pixelwise;
+use super::cross_entropy::total;
+use crate::batch::Batch;
 use crate::boundary::seed;
 use crate::loss::Objective;
-use crate::masked::{Masked, Scratch, pixel_weights, subset};
-use crate::{Form, Loss, Needs, Result, Target};
+use crate::masked::{Masked, Scratch, pixel_weights};
+use crate::{Form, Needs, Result, Target};
 
 /// Cross-entropy weighted by the distance to the border of the pixel's class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,16 +44,13 @@ pub enum Penalty {
 }
 
 impl DistancePenalizedCrossEntropy {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "distance-penalized-cross-entropy";
-
     /// `1 + D` of every pixel of the batch.
-    fn weights(&self, batch: &Masked) -> Vec<f32> {
-        let mut weights = vec![0.0; batch.target().labels().len()];
+    fn weights(&self, target: &Target) -> Vec<f32> {
+        let mut weights = vec![0.0; target.labels().len()];
         let mut distances = ClassDistances::default();
-        for (image, weights) in weights.chunks_exact_mut(batch.pixels().max(1)).enumerate() {
-            let labels = batch.labels(image);
-            distances.inside(batch.target().grid(), labels, weights);
+        for (image, weights) in weights.chunks_exact_mut(target.grid().len().max(1)).enumerate() {
+            let labels = target.image(image);
+            distances.inside(target.grid(), labels, weights);
             let mut largest = [0.0_f32; 256];
             for (&label, &distance) in labels.iter().zip(&*weights) {
                 largest[usize::from(label)] = largest[usize::from(label)].max(distance);
@@ -72,35 +69,32 @@ impl DistancePenalizedCrossEntropy {
     }
 }
 
-impl Loss for DistancePenalizedCrossEntropy {
+impl Objective for DistancePenalizedCrossEntropy {
+    const NAME: &'static str = "distance-penalized-cross-entropy";
+
     fn needs(&self) -> Needs {
         Needs { distances: true, ..Needs::default() }
     }
 
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+    fn classes(&self) -> &[usize] {
+        &self.classes
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for DistancePenalizedCrossEntropy {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        let counts = pixel_weights(batch.classes(), None, &counted)?;
-        let pixels = super::cross_entropy::total(batch.target(), &counts);
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let counts = pixel_weights(batch.classes(), None, counted)?;
+        let pixels = total(batch.target(), &counts);
         let scale = if pixels > 0.0 { 1.0 / pixels } else { 0.0 };
         if self.form == Form::Seed {
-            let weights = seed::penalties(batch, Self::NAME)?;
-            return Ok(twice_softmax(batch, gradient, &weights, scale / batch.classes() as f64));
+            let weights = seed::penalties(batch.target(), batch.classes(), Self::NAME)?;
+            return batch.evaluate(|batch, gradient| {
+                Ok(twice_softmax(batch, gradient, &weights, scale / batch.classes() as f64))
+            });
         }
-        let weights = self.weights(batch);
-        Ok(pixelwise::sum(batch, gradient, |pixel| {
+        let weights = self.weights(batch.target());
+        batch.sum(|pixel| {
             let weight = f64::from(weights[pixel.at]) * f64::from(counts[pixel.class]) * scale;
             (weight * pixel.loss, weight)
-        }))
+        })
     }
 }
 

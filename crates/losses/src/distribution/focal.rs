@@ -10,13 +10,13 @@
 //! Lin et al., <https://arxiv.org/abs/1708.02002>, equation 4; gamma 2 is the paper's best. There alpha is 0.25 for the one foreground
 //! class; here it has an entry per class.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::pixelwise;
+use super::cross_entropy::total;
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, pixel_weights, subset};
-use crate::{Error, Form, Loss, Result, Target};
+use crate::masked::pixel_weights;
+use crate::{Error, Form, Result};
 
 /// Cross-entropy scaled by `(1 - p)^gamma`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,13 +38,14 @@ impl Default for Focal {
     }
 }
 
-impl Focal {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "focal";
-}
+impl Objective for Focal {
+    const NAME: &'static str = "focal";
 
-impl Loss for Focal {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, classes: Option<usize>) -> Result<()> {
         let wrong = |problem| Err(Error::Option { loss: Self::NAME, problem });
         if !(self.gamma.is_finite() && self.gamma >= 0.0) {
             return wrong(format!("`gamma` is {}, expected 0 or more", self.gamma));
@@ -56,25 +57,17 @@ impl Loss for Focal {
         if !self.alpha.is_empty() && self.alpha.len() != classes {
             return wrong(format!("`alpha` has {} factors for {classes} classes", self.alpha.len()));
         }
-        subset(Self::NAME, &self.classes, classes).map(|_| ())
+        Ok(())
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for Focal {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        self.validate(Some(batch.classes()))?;
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
         let alpha = Some(self.alpha.as_slice()).filter(|alpha| !alpha.is_empty());
-        let factors = pixel_weights(batch.classes(), alpha, &counted)?;
-        let counts = pixel_weights(batch.classes(), None, &counted)?;
-        let pixels = super::cross_entropy::total(batch.target(), &counts);
+        let factors = pixel_weights(batch.classes(), alpha, counted)?;
+        let counts = pixel_weights(batch.classes(), None, counted)?;
+        let pixels = total(batch.target(), &counts);
         let scale = if pixels > 0.0 { 1.0 / pixels } else { 0.0 };
         let power = Power::of(self.gamma);
-        Ok(pixelwise::sum(batch, gradient, |pixel| {
+        batch.sum(|pixel| {
             let factor = f64::from(factors[pixel.class]) * scale;
             if factor == 0.0 {
                 return (0.0, 0.0);
@@ -83,7 +76,7 @@ impl Objective for Focal {
             let wrong = -(-pixel.loss).exp_m1();
             let (focus, slope) = power.at(wrong.max(0.0));
             (factor * focus * pixel.loss, factor * (focus + slope * p * pixel.loss))
-        }))
+        })
     }
 }
 

@@ -5,16 +5,16 @@ use segbench_nn::vectorized;
 use crate::masked::{Block, Masked, Rows, Scratch};
 
 /// A pixel that counts.
-pub(super) struct Pixel {
+pub(crate) struct Pixel {
     /// Place in the whole batch.
-    pub(super) at: usize,
-    pub(super) class: usize,
+    pub(crate) at: usize,
+    pub(crate) class: usize,
     /// Minus the logarithm of the probability of its class.
-    pub(super) loss: f64,
+    pub(crate) loss: f64,
 }
 
 /// The sum of `shape` over the pixels that count; `shape` gives the value of a pixel and its slope in the pixel's cross-entropy.
-pub(super) fn sum(
+pub(crate) fn sum(
     batch: &Masked,
     gradient: Option<&mut [f32]>,
     shape: impl Fn(Pixel) -> (f64, f64) + Send + Sync,
@@ -52,7 +52,7 @@ pub(super) fn sum(
 }
 
 /// The cross-entropy of every pixel of the batch; minus infinity where a pixel does not count.
-pub(super) fn losses(batch: &Masked) -> Vec<f32> {
+pub(crate) fn losses(batch: &Masked) -> Vec<f32> {
     let blocks = batch.map(|block, scratch| {
         block.normalize(scratch);
         let mut losses = vec![f32::NEG_INFINITY; block.labels.len()];

@@ -11,13 +11,11 @@
 //! Wu, Shen, van den Hengel, <https://arxiv.org/abs/1605.06885>; Shrivastava et al., <https://arxiv.org/abs/1604.03540>; `OHEMPixelSampler`
 //! of mmsegmentation, whose `min_kept` is a number where `k` is a part.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::pixelwise;
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
-use crate::{Error, Form, Loss, Result, Target};
+use crate::{Error, Form, Result};
 
 /// The mean cross-entropy of the hardest pixels of the batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,9 +38,6 @@ impl Default for TopK {
 }
 
 impl TopK {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "topk";
-
     /// How many of `counted` pixels are kept at least.
     fn least(&self, counted: usize) -> usize {
         let part = (counted as f64 * self.k / 100.0) as usize;
@@ -50,8 +45,14 @@ impl TopK {
     }
 }
 
-impl Loss for TopK {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
+impl Objective for TopK {
+    const NAME: &'static str = "topk";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
         let wrong = |problem| Err(Error::Option { loss: Self::NAME, problem });
         if !(self.k > 0.0 && self.k <= 100.0) {
             return wrong(format!("`k` is {}, expected above 0 and up to 100 percent", self.k));
@@ -59,19 +60,11 @@ impl Loss for TopK {
         if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
             return wrong(format!("`threshold` is {threshold}, expected 0 to 1"));
         }
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+        Ok(())
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for TopK {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        self.validate(Some(batch.classes()))?;
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        let losses = pixelwise::losses(batch);
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let losses = batch.losses()?;
         let labels = batch.target().labels();
         let counts =
             |at: usize| losses[at] != f32::NEG_INFINITY && counted.contains(&usize::from(labels[at]));
@@ -83,14 +76,12 @@ impl Objective for TopK {
             kept = kept.max(hardest.iter().filter(|(loss, _)| f64::from(*loss) > least_loss).count());
         }
         if kept == 0 {
-            return Ok(0.0);
+            return batch.sum(|_| (0.0, 0.0));
         }
         hardest.select_nth_unstable_by(kept - 1, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let mut is_kept = vec![false; losses.len()];
         hardest[..kept].iter().for_each(|&(_, at)| is_kept[at as usize] = true);
         let share = 1.0 / kept as f64;
-        Ok(pixelwise::sum(batch, gradient, |pixel| {
-            if is_kept[pixel.at] { (pixel.loss * share, share) } else { (0.0, 0.0) }
-        }))
+        batch.sum(|pixel| if is_kept[pixel.at] { (pixel.loss * share, share) } else { (0.0, 0.0) })
     }
 }

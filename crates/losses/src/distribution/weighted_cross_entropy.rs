@@ -5,13 +5,13 @@
 //!
 //! The weights come with the target: the class-weight scheme of the training, or `class_weights` of `parity loss`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::cross_entropy::{mean, total};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, pixel_weights, subset};
-use crate::{Error, Form, Loss, Needs, Result, Target};
+use crate::masked::pixel_weights;
+use crate::{Error, Form, Needs, Result};
 
 /// Cross-entropy of a target that carries class weights.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,36 +36,26 @@ pub enum Mean {
     Pixels,
 }
 
-impl WeightedCrossEntropy {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "weighted-cross-entropy";
-}
+impl Objective for WeightedCrossEntropy {
+    const NAME: &'static str = "weighted-cross-entropy";
 
-impl Loss for WeightedCrossEntropy {
     fn needs(&self) -> Needs {
         Needs { class_weights: true, ..Needs::default() }
     }
 
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+    fn classes(&self) -> &[usize] {
+        &self.classes
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for WeightedCrossEntropy {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let given = batch.target().class_weights();
-        let given = given.ok_or(Error::NoClassWeights { loss: Self::NAME })?;
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        let weights = pixel_weights(batch.classes(), Some(given), &counted)?;
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let given = batch.target().class_weights().ok_or(Error::NoClassWeights { loss: Self::NAME })?;
+        let weights = pixel_weights(batch.classes(), Some(given), counted)?;
         let over = match self.mean {
             Mean::Weights => weights,
             Mean::Pixels if self.form == Form::Seed => weights,
-            Mean::Pixels => pixel_weights(batch.classes(), None, &counted)?,
+            Mean::Pixels => pixel_weights(batch.classes(), None, counted)?,
         };
-        Ok(mean(batch, gradient, &weights, total(batch.target(), &over)))
+        let total = total(batch.target(), &over);
+        mean(batch, &weights, total)
     }
 }

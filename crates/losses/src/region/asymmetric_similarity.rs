@@ -9,16 +9,15 @@
 //! # Source
 //! Hashemi et al., <https://arxiv.org/abs/1803.11078>, equation 4, best at beta 1.5; equal to SegLoss's `AsymLoss`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::overlap::{Squares, evaluate};
+use super::overlap::Squares;
 use super::tversky::Index;
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::not_negative;
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// One minus the F-beta score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,35 +44,28 @@ impl Default for AsymmetricSimilarity {
     }
 }
 
-impl AsymmetricSimilarity {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "asymmetric-similarity";
-}
-
-impl Loss for AsymmetricSimilarity {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "beta", self.beta)?;
-        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 impl Objective for AsymmetricSimilarity {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
+    const NAME: &'static str = "asymmetric-similarity";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "beta", self.beta)?;
+        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let weight = self.beta * self.beta / (1.0 + self.beta * self.beta);
         let (false_positives, false_negatives) = match self.form {
             Form::Repaired => (1.0 - weight, weight),
             Form::Seed => (weight, 1.0 - weight),
         };
         let index = Index::new(self.form, false_positives, false_negatives, self.smooth);
-        let averaging =
-            index.averaging(self.average, self.over, subset(Self::NAME, &self.classes, batch.classes())?);
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
-            averaging.mean(overlaps, batch.classes(), |sums| index.loss(sums))
-        }))
+        let averaging = index.averaging(self.average, self.over, counted);
+        batch
+            .overlaps(Squares::Without, |overlaps| averaging.mean(overlaps, classes, |sums| index.loss(sums)))
     }
 }

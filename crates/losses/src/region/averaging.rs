@@ -28,14 +28,14 @@ pub enum Over {
 }
 
 /// Options of the mean over images and classes.
-pub(super) struct Averaging {
+pub(super) struct Averaging<'a> {
     pub(super) average: Average,
     pub(super) over: Over,
     /// The classes that count.
-    pub(super) counted: Vec<usize>,
+    pub(super) counted: &'a [usize],
 }
 
-impl Averaging {
+impl Averaging<'_> {
     /// The mean of `ratio` over all groups of sums, with the slopes of the mean in each sum.
     pub(super) fn mean(
         &self,
@@ -74,7 +74,7 @@ impl Averaging {
         };
         let of_images = |images: &&[usize]| -> Vec<Vec<usize>> {
             match self.average {
-                Average::Micro => vec![place(images, &self.counted)],
+                Average::Micro => vec![place(images, self.counted)],
                 Average::Macro => self.counted.iter().map(|&class| place(images, &[class])).collect(),
             }
         };
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn groups_follow_images_and_classes() {
-        let groups = |average, over| Averaging { average, over, counted: vec![0, 2] }.groups(6, 3);
+        let groups = |average, over| Averaging { average, over, counted: &[0, 2] }.groups(6, 3);
         assert_eq!(groups(Average::Macro, Over::Image), [[0], [2], [3], [5]]);
         assert_eq!(groups(Average::Micro, Over::Image), [[0, 2], [3, 5]]);
         assert_eq!(groups(Average::Macro, Over::Batch), [[0, 3], [2, 5]]);

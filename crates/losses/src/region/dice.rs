@@ -8,16 +8,15 @@
 //! # Source
 //! Milletari et al., <https://arxiv.org/abs/1606.04797>, section 3; equal to MONAI's `DiceLoss` and SegLoss's `SoftDiceLoss`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::averaging::{Averaging, one_minus};
-use super::overlap::{Slopes, Squares, evaluate};
+use super::overlap::{Slopes, Squares};
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// One minus the Dice coefficient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,32 +43,26 @@ impl Default for Dice {
     }
 }
 
-impl Dice {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "dice";
-}
-
-impl Loss for Dice {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "smooth", self.smooth)?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 impl Objective for Dice {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    const NAME: &'static str = "dice";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "smooth", self.smooth)
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let is_seed = self.form == Form::Seed;
         let average = if is_seed { Average::Micro } else { self.average };
         let averaging = Averaging { average, over: self.over, counted };
         let squares = if self.squared && !is_seed { Squares::With } else { Squares::Without };
         let smooth_above = if is_seed { 2.0 * self.smooth } else { self.smooth };
-        Ok(evaluate(batch, gradient, squares, |overlaps| {
-            averaging.mean(overlaps, batch.classes(), |sums| {
+        batch.overlaps(squares, |overlaps| {
+            averaging.mean(overlaps, classes, |sums| {
                 let (predicted, slope) = match squares {
                     Squares::With => {
                         let slope = Slopes { both_squared: 1.0, others_squared: 1.0, ..Slopes::default() };
@@ -82,6 +75,6 @@ impl Objective for Dice {
                     (predicted + sums.truth + self.smooth, slope),
                 )
             })
-        }))
+        })
     }
 }

@@ -8,16 +8,15 @@
 //! # Source
 //! Abraham, Khan, <https://arxiv.org/abs/1810.07842>, equation 4, with gamma from 1 to 3 and best at 4/3.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::overlap::{Slopes, Squares, evaluate};
+use super::overlap::{Slopes, Squares};
 use super::tversky::Index;
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{not_negative, positive};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// A power of one minus the Tversky index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,45 +60,39 @@ impl Default for FocalTversky {
     }
 }
 
-impl FocalTversky {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "focal-tversky";
-}
+impl Objective for FocalTversky {
+    const NAME: &'static str = "focal-tversky";
 
-impl Loss for FocalTversky {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
         not_negative(Self::NAME, "alpha", self.alpha)?;
         not_negative(Self::NAME, "beta", self.beta)?;
         positive(Self::NAME, "gamma", self.gamma)?;
-        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for FocalTversky {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let index = Index::new(self.form, self.alpha, self.beta, self.smooth);
-        let averaging =
-            index.averaging(self.average, self.over, subset(Self::NAME, &self.classes, batch.classes())?);
+        let averaging = index.averaging(self.average, self.over, counted);
         let exponent = 1.0 / self.gamma;
         let after = self.power == Power::AfterMean || self.form == Form::Seed;
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
+        batch.overlaps(Squares::Without, |overlaps| {
             if after {
-                let (mean, slopes) = averaging.mean(overlaps, batch.classes(), |sums| index.loss(sums));
+                let (mean, slopes) = averaging.mean(overlaps, classes, |sums| index.loss(sums));
                 let (value, factor) = power(mean, exponent);
                 (value, slopes.into_iter().map(|slope| scaled(slope, factor)).collect())
             } else {
-                averaging.mean(overlaps, batch.classes(), |sums| {
+                averaging.mean(overlaps, classes, |sums| {
                     let (loss, slope) = index.loss(sums);
                     let (value, factor) = power(loss, exponent);
                     (value, scaled(slope, factor))
                 })
             }
-        }))
+        })
     }
 }
 

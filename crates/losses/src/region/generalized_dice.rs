@@ -9,16 +9,15 @@
 //! # Source
 //! Sudre et al., <https://arxiv.org/abs/1707.03237>, section 2.1.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Over;
 use super::averaging::one_minus;
-use super::overlap::{Overlap, Slopes, Squares, evaluate};
+use super::overlap::{Overlap, Slopes, Squares};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// One minus a Dice coefficient over classes weighted by their size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,28 +39,22 @@ impl Default for GeneralizedDice {
     }
 }
 
-impl GeneralizedDice {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "generalized-dice";
-}
-
-impl Loss for GeneralizedDice {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "smooth", self.smooth)?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 impl Objective for GeneralizedDice {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    const NAME: &'static str = "generalized-dice";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "smooth", self.smooth)
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let smooth_above = if self.form == Form::Seed { 2.0 * self.smooth } else { self.smooth };
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
-            weighted(overlaps, batch.classes(), &counted, self.over, self.form, |sums| {
+        batch.overlaps(Squares::Without, |overlaps| {
+            weighted(overlaps, classes, counted, self.over, self.form, |sums| {
                 let above = sums.iter().map(|(weight, sums)| 2.0 * weight * sums.both).sum::<f64>();
                 let below =
                     sums.iter().map(|(weight, sums)| weight * (sums.predicted + sums.truth)).sum::<f64>();
@@ -72,7 +65,7 @@ impl Objective for GeneralizedDice {
                     fall: Slopes { predicted: 1.0, ..Slopes::default() },
                 }
             })
-        }))
+        })
     }
 }
 

@@ -8,16 +8,15 @@
 //! # Source
 //! Rahman, Wang, <https://doi.org/10.1007/978-3-319-50835-1_22>, equation 3; equal to MONAI's `DiceLoss(jaccard=True)` and SegLoss's `IoULoss`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::averaging::{Averaging, one_minus};
-use super::overlap::{Slopes, Squares, evaluate};
+use super::overlap::{Slopes, Squares};
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// One minus the intersection over the union.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,35 +41,29 @@ impl Default for Iou {
     }
 }
 
-impl Iou {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "iou";
-}
-
-impl Loss for Iou {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "smooth", self.smooth)?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 impl Objective for Iou {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    const NAME: &'static str = "iou";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "smooth", self.smooth)
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let average = if self.form == Form::Seed { Average::Micro } else { self.average };
         let averaging = Averaging { average, over: self.over, counted };
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
-            averaging.mean(overlaps, batch.classes(), |sums| {
+        batch.overlaps(Squares::Without, |overlaps| {
+            averaging.mean(overlaps, classes, |sums| {
                 let union = sums.predicted + sums.truth - sums.both;
                 one_minus(
                     (sums.both + self.smooth, Slopes { both: 1.0, ..Slopes::default() }),
                     (union + self.smooth, Slopes { both: -1.0, predicted: 1.0, ..Slopes::default() }),
                 )
             })
-        }))
+        })
     }
 }

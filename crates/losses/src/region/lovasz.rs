@@ -15,7 +15,6 @@
 //! Berman, Triki, Blaschko, <https://arxiv.org/abs/1705.08790>, algorithm 1; equal to mmsegmentation's `LovaszLoss(classes='present')` and
 //! segmentation_models.pytorch's.
 
-use candle_core::Tensor;
 use rayon::prelude::*;
 use segbench_nn::cpu::math::exp;
 use segbench_nn::vectorized;
@@ -24,9 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Over;
 use super::ranking::{Ranked, sort_descending};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, Scratch, descend, subset};
-use crate::{Form, Loss, Result, Target};
+use crate::masked::{Counts, Masked, Scratch, descend};
+use crate::{Form, Result};
 
 /// The Lovász extension of the Jaccard loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,21 +73,6 @@ impl Default for LovaszSoftmax {
     }
 }
 
-impl LovaszSoftmax {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "lovasz-softmax";
-}
-
-impl Loss for LovaszSoftmax {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 /// How errors and their slopes come from logits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Error {
@@ -120,14 +105,25 @@ impl Error {
 }
 
 impl Objective for LovaszSoftmax {
-    fn evaluate(&self, batch: &Masked, mut gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    const NAME: &'static str = "lovasz-softmax";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        batch.evaluate(|batch, gradient| Ok(self.extension(batch, gradient, counted)))
+    }
+}
+
+impl LovaszSoftmax {
+    fn extension(&self, batch: &Masked, mut gradient: Option<&mut [f32]>, counted: &[usize]) -> f64 {
         let (error, all, over) = match (self.form, self.surrogate) {
             (Form::Seed, _) => (Error::Raw, true, Over::Batch),
             (_, Surrogate::Softmax) => (Error::Softmax, self.present == Present::All, self.over),
             (_, Surrogate::Hinge) => (Error::Hinge, self.present == Present::All, self.over),
         };
-        let counts = batch.counts();
+        let counts = Counts::new(batch.target(), batch.classes());
         let images: Vec<usize> = (0..batch.images()).filter(|&image| counts.image(image) > 0).collect();
         let groups: Vec<&[usize]> = match over {
             Over::Image => images.chunks(1).collect(),
@@ -160,7 +156,7 @@ impl Objective for LovaszSoftmax {
                 descend(scratch, gradient);
             });
         }
-        Ok(values.iter().sum())
+        values.iter().sum()
     }
 }
 

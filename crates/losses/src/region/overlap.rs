@@ -3,28 +3,37 @@
 use segbench_nn::cpu::math::{dot, sum_of};
 use segbench_nn::vectorized;
 
-use crate::masked::{Block, Masked, Scratch};
+use crate::Target;
+use crate::masked::{Block, Counts, Masked, Scratch};
 
 /// Sums over the pixels of an image that count, for one class: of the probability `p` and of `g`, which is 1 on pixels of the class.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Overlap {
+pub(crate) struct Overlap {
     /// `sum p g`.
-    pub(super) both: f64,
+    pub(crate) both: f64,
     /// `sum p`.
-    pub(super) predicted: f64,
+    pub(crate) predicted: f64,
     /// `sum g`.
-    pub(super) truth: f64,
+    pub(crate) truth: f64,
     /// `sum (1 - g)`.
-    pub(super) others: f64,
+    pub(crate) others: f64,
     /// `sum p^2 g`; only where squares are asked for.
-    pub(super) both_squared: f64,
+    pub(crate) both_squared: f64,
     /// `sum p^2 (1 - g)`; only where squares are asked for.
-    pub(super) others_squared: f64,
+    pub(crate) others_squared: f64,
 }
 
 impl Overlap {
+    /// What depends on probabilities, in the order of [`Slopes::PLACES`].
+    pub(crate) const PLACES: [fn(&mut Self) -> &mut f64; 4] = [
+        |overlap| &mut overlap.both,
+        |overlap| &mut overlap.predicted,
+        |overlap| &mut overlap.both_squared,
+        |overlap| &mut overlap.others_squared,
+    ];
+
     /// The sums over both sets of pixels.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             both: self.both + other.both,
             predicted: self.predicted + other.predicted,
@@ -38,22 +47,32 @@ impl Overlap {
 
 /// Slopes of a loss in the sums of an image and class.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Slopes {
-    pub(super) both: f64,
-    pub(super) predicted: f64,
-    pub(super) both_squared: f64,
-    pub(super) others_squared: f64,
+pub(crate) struct Slopes {
+    pub(crate) both: f64,
+    pub(crate) predicted: f64,
+    pub(crate) both_squared: f64,
+    pub(crate) others_squared: f64,
+}
+
+impl Slopes {
+    /// Those in the sums of [`Overlap::PLACES`].
+    pub(crate) const PLACES: [fn(&mut Self) -> &mut f64; 4] = [
+        |slopes| &mut slopes.both,
+        |slopes| &mut slopes.predicted,
+        |slopes| &mut slopes.both_squared,
+        |slopes| &mut slopes.others_squared,
+    ];
 }
 
 /// Whether sums of squared probabilities are needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Squares {
+pub(crate) enum Squares {
     With,
     Without,
 }
 
 /// A loss of the sums: `reduce` gets one [`Overlap`] per image and class, image after image, and gives the value and a slope for each.
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     batch: &Masked,
     gradient: Option<&mut [f32]>,
     squares: Squares,
@@ -118,17 +137,22 @@ fn overlaps(batch: &Masked, squares: Squares) -> Vec<Overlap> {
         }
         (block.image, sums)
     };
-    let mut overlaps = vec![Overlap::default(); batch.images() * classes];
+    let mut overlaps = of_labels(batch.target(), classes);
     for (image, sums) in batch.map(of_block) {
         for (overlap, sum) in overlaps[image * classes..].iter_mut().zip(sums) {
             *overlap = overlap.plus(sum);
         }
     }
-    let counts = batch.counts();
-    for (at, overlap) in overlaps.iter_mut().enumerate() {
-        let truth = counts.of(at / classes, at % classes);
-        overlap.truth = truth as f64;
-        overlap.others = (counts.image(at / classes) - truth) as f64;
-    }
     overlaps
+}
+
+/// The sums that do not depend on probabilities, one for each image and class.
+pub(crate) fn of_labels(target: &Target, classes: usize) -> Vec<Overlap> {
+    let counts = Counts::new(target, classes);
+    let of_class = |at: usize| {
+        let truth = counts.of(at / classes, at % classes);
+        let others = counts.image(at / classes) - truth;
+        Overlap { truth: truth as f64, others: others as f64, ..Overlap::default() }
+    };
+    (0..target.batch() * classes).map(of_class).collect()
 }

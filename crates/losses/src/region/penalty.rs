@@ -9,16 +9,15 @@
 //! # Source
 //! Yang, Kweon, Kim, Penalizing false positives and negatives in generalized Dice (MIDL 2019); `k` 2.5 is the paper's best.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Over;
 use super::generalized_dice::{Ratio, weighted};
-use super::overlap::{Overlap, Slopes, Squares, evaluate};
+use super::overlap::{Overlap, Slopes, Squares};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// Generalized Dice with a penalty on false positives and negatives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,29 +41,23 @@ impl Default for Penalty {
     }
 }
 
-impl Penalty {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "penalty";
-}
-
-impl Loss for Penalty {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
-        not_negative(Self::NAME, "k", self.k)?;
-        not_negative(Self::NAME, "smooth", self.smooth)?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
-    }
-
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
 impl Objective for Penalty {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
+    const NAME: &'static str = "penalty";
+
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
+        not_negative(Self::NAME, "k", self.k)?;
+        not_negative(Self::NAME, "smooth", self.smooth)
+    }
+
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let (k, smooth) = (self.k, self.smooth);
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
-            weighted(overlaps, batch.classes(), &counted, self.over, self.form, |sums| {
+        batch.overlaps(Squares::Without, |overlaps| {
+            weighted(overlaps, classes, counted, self.over, self.form, |sums| {
                 let above: f64 = sums.iter().map(|(weight, sums)| 2.0 * weight * sums.both).sum();
                 // P + G + k (P - I) + k (G - I)
                 let below = |(weight, sums): &(f64, Overlap)| {
@@ -81,6 +74,6 @@ impl Objective for Penalty {
                     Form::Seed => Ratio { above, below, rise, fall },
                 }
             })
-        }))
+        })
     }
 }

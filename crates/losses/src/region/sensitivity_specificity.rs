@@ -8,16 +8,15 @@
 //! # Source
 //! Brosch et al., <https://doi.org/10.1007/978-3-319-24574-4_1>, equation 5; `w` 0.1 is the seed's, the paper tries 0.01 to 0.1.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::averaging::Averaging;
-use super::overlap::{Slopes, Squares, evaluate};
+use super::overlap::{Slopes, Squares};
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Error, Form, Loss, Result, Target};
+use crate::{Error, Form, Result};
 
 /// Squared errors inside and outside of the classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,37 +43,31 @@ impl Default for SensitivitySpecificity {
     }
 }
 
-impl SensitivitySpecificity {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "sensitivity-specificity";
-}
+impl Objective for SensitivitySpecificity {
+    const NAME: &'static str = "sensitivity-specificity";
 
-impl Loss for SensitivitySpecificity {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
         if !(0.0..=1.0).contains(&self.w) {
             let problem = format!("`w` is {}, expected 0 to 1", self.w);
             return Err(Error::Option { loss: Self::NAME, problem });
         }
-        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for SensitivitySpecificity {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
-        let counted = subset(Self::NAME, &self.classes, batch.classes())?;
-        let classes = counted.len() as f64;
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
+        let smooth_per_class = self.smooth.unwrap_or(1.0) * counted.len() as f64;
         let (average, smooth) = match self.form {
             Form::Repaired => (self.average, self.smooth.unwrap_or(SMOOTH)),
-            Form::Seed => (Average::Micro, self.smooth.unwrap_or(1.0) * classes),
+            Form::Seed => (Average::Micro, smooth_per_class),
         };
         let averaging = Averaging { average, over: self.over, counted };
-        Ok(evaluate(batch, gradient, Squares::With, |overlaps| {
-            averaging.mean(overlaps, batch.classes(), |sums| {
+        batch.overlaps(Squares::With, |overlaps| {
+            averaging.mean(overlaps, classes, |sums| {
                 let inside = share(sums.truth - 2.0 * sums.both + sums.both_squared, sums.truth + smooth);
                 let outside = share(sums.others_squared, sums.others + smooth);
                 let (inner, outer) = (self.w * inside.1, (1.0 - self.w) * outside.1);
@@ -86,7 +79,7 @@ impl Objective for SensitivitySpecificity {
                 };
                 (self.w * inside.0 + (1.0 - self.w) * outside.0, slopes)
             })
-        }))
+        })
     }
 }
 

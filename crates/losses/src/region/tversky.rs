@@ -10,16 +10,15 @@
 //! Salehi et al., <https://arxiv.org/abs/1706.05721>, equation 3, whose best alpha and beta are the defaults; equal to MONAI's and SegLoss's
 //! `TverskyLoss`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::averaging::{Averaging, one_minus};
-use super::overlap::{Overlap, Slopes, Squares, evaluate};
+use super::overlap::{Overlap, Slopes, Squares};
 use super::{Average, Over};
+use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Masked, subset};
 use crate::options::{SMOOTH, not_negative};
-use crate::{Form, Loss, Result, Target};
+use crate::{Form, Result};
 
 /// One minus the Tversky index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,32 +47,25 @@ impl Default for Tversky {
     }
 }
 
-impl Tversky {
-    /// The name in commands and files.
-    pub const NAME: &'static str = "tversky";
-}
+impl Objective for Tversky {
+    const NAME: &'static str = "tversky";
 
-impl Loss for Tversky {
-    fn validate(&self, classes: Option<usize>) -> Result<()> {
+    fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
+    fn check(&self, _: Option<usize>) -> Result<()> {
         not_negative(Self::NAME, "alpha", self.alpha)?;
         not_negative(Self::NAME, "beta", self.beta)?;
-        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))?;
-        classes.map_or(Ok(()), |classes| subset(Self::NAME, &self.classes, classes).map(|_| ()))
+        self.smooth.map_or(Ok(()), |smooth| not_negative(Self::NAME, "smooth", smooth))
     }
 
-    fn forward(&self, logits: &Tensor, target: &Target) -> Result<Tensor> {
-        self.apply(logits, target)
-    }
-}
-
-impl Objective for Tversky {
-    fn evaluate(&self, batch: &Masked, gradient: Option<&mut [f32]>) -> Result<f64> {
+    fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
+        let classes = batch.classes();
         let index = Index::new(self.form, self.alpha, self.beta, self.smooth);
-        let averaging =
-            index.averaging(self.average, self.over, subset(Self::NAME, &self.classes, batch.classes())?);
-        Ok(evaluate(batch, gradient, Squares::Without, |overlaps| {
-            averaging.mean(overlaps, batch.classes(), |sums| index.loss(sums))
-        }))
+        let averaging = index.averaging(self.average, self.over, counted);
+        batch
+            .overlaps(Squares::Without, |overlaps| averaging.mean(overlaps, classes, |sums| index.loss(sums)))
     }
 }
 
@@ -92,7 +84,7 @@ impl Index {
         Self { form, alpha, beta, smooth: smooth.unwrap_or(default) }
     }
 
-    pub(super) fn averaging(&self, average: Average, over: Over, counted: Vec<usize>) -> Averaging {
+    pub(super) fn averaging<'a>(&self, average: Average, over: Over, counted: &'a [usize]) -> Averaging<'a> {
         let average = if self.form == Form::Seed { Average::Micro } else { average };
         Averaging { average, over, counted }
     }
