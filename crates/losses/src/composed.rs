@@ -26,8 +26,8 @@ pub(crate) fn apply<L: Objective>(
 ) -> Result<Tensor> {
     let mut batch = Tensors::new(logits, target)?;
     if target.is_ignored() {
-        // No value, and a gradient that is 0.
-        return Ok((total(&batch.logits)? * 0.0)?);
+        // All logits are 0 and pass no gradient on.
+        return with_gradient(0.0, &total(&batch.logits)?);
     }
     objective.evaluate(&mut batch, counted)
 }

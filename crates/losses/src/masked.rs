@@ -151,6 +151,39 @@ impl<'a> Masked<'a> {
         parts.into_iter().sum()
     }
 
+    /// Per pixel of the batch: the largest logit and one over the sum of the exponentials relative to it.
+    pub(crate) fn normalizers(&self) -> Vec<(f32, f32)> {
+        let blocks = self.map(|block, scratch| {
+            block.normalize(scratch);
+            let pairs = scratch.largest.iter().zip(&scratch.sum);
+            pairs.map(|(&largest, &sum)| (largest, 1.0 / sum)).collect::<Vec<_>>()
+        });
+        blocks.concat()
+    }
+
+    /// Writes the probabilities of a class of an image, those of ignored pixels too.
+    pub(crate) fn probabilities(
+        &self,
+        image: usize,
+        class: usize,
+        normalizers: &[(f32, f32)],
+        out: &mut [f32],
+    ) {
+        let normalizers = &normalizers[image * self.pixels()..][..self.pixels()];
+        probabilities(self.plane(image, class), normalizers, out);
+    }
+
+    /// Turns the slopes in all probabilities, which stand where the gradient belongs, into the gradient.
+    pub(crate) fn descend(&self, gradient: &mut [f32]) {
+        self.map_gradient(gradient, |block, gradient, scratch| {
+            block.softmax(scratch);
+            let Scratch { slopes, .. } = scratch;
+            slopes.resize(gradient.len(), block.labels.len());
+            slopes.iter_mut().zip(&*gradient).for_each(|(slopes, found)| slopes.copy_from_slice(found));
+            descend(scratch, gradient);
+        });
+    }
+
     /// For each block of an image, its rows of the gradient.
     fn parts<'g>(&self, image: usize, gradient: &'g mut [f32]) -> Vec<Vec<&'g mut [f32]>> {
         let size = self.classes * self.pixels();
@@ -168,7 +201,8 @@ pub(crate) struct Scratch {
     pub(crate) probabilities: Rows,
     /// Slopes of the loss in the probabilities.
     pub(crate) slopes: Rows,
-    /// Per pixel: the largest logit, and what its exponentials sum up to relative to that one's.
+    /// Per pixel: the largest logit, and what its exponentials sum up to relative to that one's; [`Block::softmax`] leaves one over
+    /// that.
     pub(crate) largest: Vec<f32>,
     pub(crate) sum: Vec<f32>,
 }
@@ -183,10 +217,6 @@ impl Rows {
     pub(crate) fn resize(&mut self, classes: usize, width: usize) {
         self.width = width;
         self.values.resize(classes * width, 0.0);
-    }
-
-    pub(crate) fn row(&self, class: usize) -> &[f32] {
-        &self.values[class * self.width..][..self.width]
     }
 
     pub(crate) fn row_mut(&mut self, class: usize) -> &mut [f32] {
@@ -250,7 +280,7 @@ impl Block<'_> {
 }
 
 /// Turns slopes in the probabilities into slopes in the logits, `p_c (s_c - sum_k p_k s_k)`; 0 at ignored pixels, where all `p` are.
-pub(crate) fn descend(scratch: &mut Scratch, gradient: &mut [&mut [f32]]) {
+fn descend(scratch: &mut Scratch, gradient: &mut [&mut [f32]]) {
     let Scratch { probabilities, slopes, sum, .. } = scratch;
     sum.fill(0.0);
     for (p, slope) in probabilities.iter().zip(slopes.iter()) {
@@ -298,6 +328,12 @@ vectorized! {
                 let p = *out * factor;
                 *out = if *label == IGNORE { 0.0 } else { p };
             }
+        }
+    }
+
+    fn probabilities<'x>(logits: &'x [f32], normalizers: &'x [(f32, f32)], out: &'x mut [f32]) {
+        for ((out, x), (largest, factor)) in out.iter_mut().zip(logits).zip(normalizers) {
+            *out = exp(x - largest) * factor;
         }
     }
 

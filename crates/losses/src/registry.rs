@@ -134,7 +134,7 @@ pub static LOSSES: &[Card] = &[
     of::<Hausdorff>(
         "Hausdorff distance loss",
         "boundary",
-        "mean of (p - g)^2 (d^alpha + q^alpha), distances to the borders of label and prediction",
+        "mean of (p - g)^2 (d^alpha + q^alpha), distances to the borders of label and prediction; or sum_k k^alpha of (p - g)^2 eroded k times",
         "https://arxiv.org/abs/1904.10030",
     ),
 ];
@@ -221,6 +221,7 @@ mod tests {
             ("focal-tversky", r#"{"gamma": 0}"#),
             ("sensitivity-specificity", r#"{"w": 1.1}"#),
             ("hausdorff", r#"{"alpha": -2}"#),
+            ("hausdorff", r#"{"erosions": 3, "form": "seed"}"#),
         ] {
             let err = build(name, options(text), Some(3)).expect_err(text);
             assert!(matches!(err, Error::Option { loss, .. } if loss == name), "{err:?}");

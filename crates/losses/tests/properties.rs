@@ -149,6 +149,18 @@ fn the_number_of_threads_does_not_change_a_bit() {
 }
 
 #[test]
+fn a_profile_counts_the_time_of_a_loss_under_its_name() {
+    let (logits, target) = example(10);
+    for card in LOSSES {
+        let loss = build(card.name, Default::default(), Some(SIZE.1)).expect("a loss");
+        let (_, times) = segbench_nn::cpu::profile(|| gradient(loss.as_ref(), &logits, &target));
+        // Other tests run meanwhile, and their calls may be counted too.
+        let times = times[card.name];
+        assert!(times.calls > 0 && times.forward > times.backward, "{}: {times:?}", card.name);
+    }
+}
+
+#[test]
 fn half_precision_is_computed_in_f32() {
     let (logits, target) = example(6);
     for dtype in [DType::F16, DType::BF16] {

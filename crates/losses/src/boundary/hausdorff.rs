@@ -1,25 +1,30 @@
-//! Hausdorff loss in its form with distance transforms: squared errors weighted by the distance to the border of both regions.
+//! Hausdorff loss: squared errors weighted by the distance to the border of both regions.
 //!
 //! `sum_i sum_c (p_ic - g_ic)^2 (d_ic^alpha + q_ic^alpha) / (N C)` over the `N` labelled pixels; `d` is the distance to the border of the class
 //! in the labels of the image and `q` that in the prediction, where a pixel belongs to a class of more than half its probability.
 //! No gradient flows through distances. A class that is absent from the one or everywhere in it has distance 0 there.
 //!
+//! With `erosions`, their number takes the place of the distance: `sum_k k^alpha E_k / (N C)`, where `E_0 = (p - g)^2`, and an erosion makes
+//! `E_k = max(0, 2 m - 1)` of the mean `m` of `E_(k-1)` over a pixel and its neighbors along the axes, with 0 beyond the border of the image. An
+//! error of 1 stays 1 until an erosion reaches it, where the paper's `m - 1/2` would be gone after two.
+//!
 //! The seed takes the distance transform of the probabilities themselves, which are all above 0: its `q` depends on the place in the image
 //! alone. Its distances leak from one image of the batch into the next.
 //!
 //! # Source
-//! Karimi, Salcudean, <https://arxiv.org/abs/1904.10030>, equation 8, alpha 2; equal to MONAI's `HausdorffDTLoss`.
+//! Karimi, Salcudean, <https://arxiv.org/abs/1904.10030>, equations 8 and 10, alpha 2; with distances equal to MONAI's
+//! `HausdorffDTLoss`.
 
 use segbench_targets::{ClassDistances, DistanceMap};
 use serde::{Deserialize, Serialize};
 
-use super::seed;
 use super::weighted::{self, Errors, leave_out, scale};
+use super::{erosion, seed};
 use crate::batch::Batch;
 use crate::loss::Objective;
 use crate::masked::Masked;
 use crate::options::not_negative;
-use crate::{Form, Needs, Result};
+use crate::{Error, Form, Needs, Result};
 
 /// Squared errors weighted by powers of distances.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,13 +34,15 @@ pub struct Hausdorff {
     pub form: Form,
     /// Exponent of distances, 0 or more. Default 2.
     pub alpha: f64,
+    /// How many erosions stand in for distances, 0 for distances. Default 0; the paper's 10.
+    pub erosions: usize,
     /// Classes that count. Default: all.
     pub classes: Vec<usize>,
 }
 
 impl Default for Hausdorff {
     fn default() -> Self {
-        Self { form: Form::Repaired, alpha: 2.0, classes: Vec::new() }
+        Self { form: Form::Repaired, alpha: 2.0, erosions: 0, classes: Vec::new() }
     }
 }
 
@@ -64,6 +71,10 @@ impl Objective for Hausdorff {
     }
 
     fn check(&self, _: Option<usize>) -> Result<()> {
+        if self.form == Form::Seed && self.erosions > 0 {
+            let problem = "`form: seed` has no `erosions`".to_owned();
+            return Err(Error::Option { loss: Self::NAME, problem });
+        }
         not_negative(Self::NAME, "alpha", self.alpha)
     }
 
@@ -79,6 +90,11 @@ impl Objective for Hausdorff {
                     leave_out(weights, pixels, is_left_out);
                 }))
             });
+        }
+        if self.erosions > 0 {
+            let steps = (self.erosions, self.alpha);
+            return batch
+                .evaluate(|batch, gradient| Ok(erosion::sum(batch, gradient, steps, counted, scale)));
         }
         let predicted = batch.predicted()?;
         let (mut distances, mut squares) = (ClassDistances::default(), vec![0.0; classes * pixels]);

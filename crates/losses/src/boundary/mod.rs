@@ -1,5 +1,6 @@
 //! Losses that look at how far a pixel is from the border of a class.
 
+mod erosion;
 mod hausdorff;
 mod level;
 pub(crate) mod seed;

@@ -66,8 +66,9 @@ impl Objective for TopK {
     fn evaluate<B: Batch>(&self, batch: &mut B, counted: &[usize]) -> Result<B::Value> {
         let losses = batch.losses()?;
         let labels = batch.target().labels();
-        let counts =
-            |at: usize| losses[at] != f32::NEG_INFINITY && counted.contains(&usize::from(labels[at]));
+        let mut is_counted = [false; 256];
+        counted.iter().for_each(|&class| is_counted[class] = true);
+        let counts = |at: usize| losses[at] != f32::NEG_INFINITY && is_counted[usize::from(labels[at])];
         let mut hardest: Vec<(f32, u32)> =
             (0..losses.len()).filter(|&at| counts(at)).map(|at| (losses[at], at as u32)).collect();
         let mut kept = self.least(hardest.len());

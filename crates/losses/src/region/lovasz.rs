@@ -16,8 +16,6 @@
 //! segmentation_models.pytorch's.
 
 use rayon::prelude::*;
-use segbench_nn::cpu::math::exp;
-use segbench_nn::vectorized;
 use segbench_types::IGNORE;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +23,7 @@ use super::Over;
 use super::ranking::{Ranked, sort_descending};
 use crate::batch::Batch;
 use crate::loss::Objective;
-use crate::masked::{Counts, Masked, Scratch, descend};
+use crate::masked::{Counts, Masked};
 use crate::{Form, Result};
 
 /// The Lovász extension of the Jaccard loss.
@@ -130,7 +128,7 @@ impl LovaszSoftmax {
             Over::Batch if images.is_empty() => Vec::new(),
             Over::Batch => vec![&images],
         };
-        let normalizers = if error == Error::Softmax { normalizers(batch) } else { Vec::new() };
+        let normalizers = if error == Error::Softmax { batch.normalizers() } else { Vec::new() };
         let mut planes = planes(batch, gradient.as_deref_mut());
         let mut tasks = Vec::new();
         for images in &groups {
@@ -148,13 +146,7 @@ impl LovaszSoftmax {
         let values: Vec<f64> =
             tasks.into_par_iter().with_max_len(1).map_init(Room::default, extend).collect();
         if let Some(gradient) = gradient.filter(|_| error == Error::Softmax) {
-            batch.map_gradient(gradient, |block, gradient, scratch| {
-                block.softmax(scratch);
-                let Scratch { slopes, .. } = scratch;
-                slopes.resize(gradient.len(), block.labels.len());
-                slopes.iter_mut().zip(&*gradient).for_each(|(slopes, found)| slopes.copy_from_slice(found));
-                descend(scratch, gradient);
-            });
+            batch.descend(gradient);
         }
         values.iter().sum()
     }
@@ -166,16 +158,6 @@ fn planes<'g>(batch: &Masked, gradient: Option<&'g mut [f32]>) -> Vec<Option<&'g
         None => (0..batch.images() * batch.classes()).map(|_| None).collect(),
         Some(gradient) => gradient.chunks_exact_mut(batch.pixels().max(1)).map(Some).collect(),
     }
-}
-
-/// Per pixel of the batch: the largest logit and one over the sum of the exponentials relative to it.
-fn normalizers(batch: &Masked) -> Vec<(f32, f32)> {
-    let blocks = batch.map(|block, scratch| {
-        block.normalize(scratch);
-        let pairs = scratch.largest.iter().zip(&scratch.sum);
-        pairs.map(|(&largest, &sum)| (largest, 1.0 / sum)).collect::<Vec<_>>()
-    });
-    blocks.concat()
 }
 
 /// One class of the images that are sorted together.
@@ -207,10 +189,9 @@ impl Task<'_> {
         let size = batch.pixels();
         predictions.resize(self.images.len() * size, 0.0);
         for (out, &image) in predictions.chunks_exact_mut(size).zip(self.images) {
-            let logits = batch.plane(image, self.class);
             match error {
-                Error::Softmax => probabilities(logits, &normalizers[image * size..][..size], out),
-                Error::Raw | Error::Hinge => out.copy_from_slice(logits),
+                Error::Softmax => batch.probabilities(image, self.class, normalizers, out),
+                Error::Raw | Error::Hinge => out.copy_from_slice(batch.plane(image, self.class)),
             }
         }
         // Behind the last pixel of the class nothing rises; without such a pixel the largest error costs everything.
@@ -267,14 +248,6 @@ impl Task<'_> {
                     visit(place * size + pixel, x, usize::from(label) == self.class);
                 }
             }
-        }
-    }
-}
-
-vectorized! {
-    fn probabilities<'x>(logits: &'x [f32], normalizers: &'x [(f32, f32)], out: &'x mut [f32]) {
-        for ((out, x), (largest, factor)) in out.iter_mut().zip(logits).zip(normalizers) {
-            *out = exp(x - largest) * factor;
         }
     }
 }
