@@ -190,8 +190,8 @@ pub(crate) struct TrainArguments {
     /// Data set to train on.
     #[arg(long)]
     pub(crate) dataset: String,
-    /// Loss, with a weight or without.
-    #[arg(long, value_name = "NAME[=WEIGHT]")]
+    /// Loss: `dice`, `dice=0.5`, `boundary=0.01..1` for a weight that grows, `topk{"threshold":0.7}=1` with options.
+    #[arg(long, value_name = "NAME[{OPTIONS}][=WEIGHT]")]
     pub(crate) loss: Vec<String>,
     /// Class-weight scheme.
     #[arg(long, value_name = "SCHEME")]

@@ -120,7 +120,8 @@ impl Explain for Error {
                 Some("name a scheme: `--class-weights enet`, or `class_weights: enet` in pipeline.yaml".into())
             }
             Self::Operation(err) => err.help(),
-            Self::Weight { .. } | Self::Size { .. } | Self::Candle(_) => None,
+            Self::Weight { .. } => Some("as in `cross-entropy=1.0`, or `boundary=0.01..1` for a weight that grows".into()),
+             Self::Size { .. } | Self::Candle(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Loss, Needs, Result, Target, build};
+use crate::{Error, Loss, Needs, Result, Target, build, card};
 
 /// Losses by name, each with its weight and options, as in a configuration file: `dice`, `{ cross-entropy: 1, dice: 0.5 }` or
 /// `{ boundary: { weight: { from: 0.01, to: 1 }, exclude_background: true } }`.
@@ -77,6 +77,31 @@ impl RecipeOptions {
     /// One loss with its defaults.
     pub fn of(name: &str) -> Self {
         Self([(name.to_owned(), TermOptions::default())].into())
+    }
+
+    /// Reads losses as they are shown, one in each text: a name, with options in JSON behind it, with `=` and a weight, or with `=` and
+    /// the weights at the first and the last step.
+    ///
+    /// # Errors
+    /// [`Error::UnknownLoss`]; [`Error::Option`] for options that are no JSON and for a loss that is named twice; [`Error::Weight`].
+    ///
+    /// # Examples
+    /// ```
+    /// use segbench_losses::RecipeOptions;
+    ///
+    /// let recipe = RecipeOptions::parse(&["dice", r#"topk{"k":25}=0.5"#, "boundary=0.01..1"])?;
+    /// assert_eq!(recipe.to_string(), r#"boundary=0.01..1+dice=1+topk{"k":25}=0.5"#);
+    /// # Ok::<(), segbench_losses::Error>(())
+    /// ```
+    pub fn parse(texts: &[impl AsRef<str>]) -> Result<Self> {
+        let mut terms = BTreeMap::new();
+        for text in texts {
+            let (name, term) = parse_term(text.as_ref())?;
+            if terms.insert(name.to_owned(), term).is_some() {
+                return Err(Error::Option { loss: name, problem: "it is named twice".into() });
+            }
+        }
+        Ok(Self(terms))
     }
 
     /// Builds the losses, for a network with `classes` classes where that is known.
@@ -153,6 +178,35 @@ impl Recipe {
             Some(sum) => Ok(sum),
             None => Ok(Tensor::zeros((), candle_core::DType::F32, logits.device())?),
         }
+    }
+}
+
+/// One loss of [`RecipeOptions::parse`].
+fn parse_term(text: &str) -> Result<(&'static str, TermOptions)> {
+    let (name, rest) = text.split_at(text.find(['{', '=']).unwrap_or(text.len()));
+    let name = card(name)?.name;
+    let (options, rest) = if rest.starts_with('{') {
+        let mut read = serde_json::Deserializer::from_str(rest).into_iter::<Map<String, Value>>();
+        let options = read.next().transpose();
+        let options = options.map_err(|err| Error::Option { loss: name, problem: err.to_string() })?;
+        (options.unwrap_or_default(), &rest[read.byte_offset()..])
+    } else {
+        (Map::new(), rest)
+    };
+    let weight = match rest.strip_prefix('=') {
+        None if rest.is_empty() => Some(Weight::default()),
+        None => None,
+        Some(weight) => match weight.split_once("..") {
+            Some((from, to)) => match (from.parse(), to.parse()) {
+                (Ok(from), Ok(to)) => Some(Weight::Ramp { from, to }),
+                _ => None,
+            },
+            None => weight.parse().ok().map(Weight::Constant),
+        },
+    };
+    match weight.filter(|weight| weight.is_usable()) {
+        Some(weight) => Ok((name, TermOptions { weight, options })),
+        None => Err(Error::Weight { loss: name.into(), weight: rest.trim_start_matches('=').into() }),
     }
 }
 
@@ -238,6 +292,8 @@ mod tests {
             let options = read(text);
             assert_eq!(serde_json::to_string(&options).expect("text"), text);
             assert_eq!(options.to_string(), shown);
+            let terms: Vec<&str> = shown.split('+').collect();
+            assert_eq!(RecipeOptions::parse(&terms).expect(shown), options);
             assert!(options.build(Some(5)).is_ok(), "{text}");
         }
     }
@@ -255,6 +311,17 @@ mod tests {
             read(r#""dise""#).build(None),
             Err(Error::UnknownLoss { suggestion: Some("dice"), .. })
         ));
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_refused() {
+        let refused = |texts: &[&str]| RecipeOptions::parse(texts).expect_err(texts[0]);
+        assert!(matches!(refused(&["dise=1"]), Error::UnknownLoss { suggestion: Some("dice"), .. }));
+        for text in ["dice=", "dice=0", "dice=-1", "dice=nan", "dice=1..", "dice=-1..1", "dice{}1"] {
+            assert!(matches!(refused(&[text]), Error::Weight { loss, .. } if loss == "dice"), "{text}");
+        }
+        assert!(matches!(refused(&["topk{k:25}"]), Error::Option { loss: "topk", .. }));
+        assert!(matches!(refused(&["dice=1", "dice=2"]), Error::Option { loss: "dice", .. }));
     }
 
     #[test]

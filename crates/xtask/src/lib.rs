@@ -17,8 +17,8 @@ fn losses() -> String {
          loss: { cross-entropy: 1, lovasz-softmax: 0.5 }\n\
          loss: { dice: { weight: { from: 1, to: 0.01 } }, boundary: { weight: { from: 0.01, to: 1 }, exclude_background: true } }\n\
          ```\n\n\
-         On the command line: `--loss cross-entropy=1 --loss lovasz-softmax=0.5`. Compare with your own code:\n\
-         `segbench parity loss dice --input in.safetensors --output out.safetensors --option average=micro`.\n\n\
+         On the command line: `--loss cross-entropy=1 --loss boundary=0.01..1 --loss 'topk{\"threshold\":0.7}=0.5'`. Compare with your own\n\
+         code: `segbench parity loss dice --input in.safetensors --output out.safetensors --option average=micro`.\n\n\
          | name | loss | family | formula | options | source |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for card in segbench_losses::LOSSES {

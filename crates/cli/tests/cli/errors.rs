@@ -50,7 +50,7 @@ fn wrong_settings_of_a_training_are_usage_errors() {
     for (arguments, part) in [
         (&["--loss", "dise"][..], "did you mean `dice`?"),
         (&["--loss", "weighted-cross-entropy"], "needs class weights"),
-        (&["--loss", "cross-entropy=-1"], "no positive number"),
+        (&["--loss", "cross-entropy=-1"], "expected a positive number"),
         (&["--note", "../../elsewhere"], "expected letters"),
         (&["--steps", "0"], "steps"),
         (&["--class-weights", "ennet"], "did you mean `enet`?"),
