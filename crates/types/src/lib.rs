@@ -20,7 +20,8 @@ pub use label_map::{IGNORE, LabelMap, SizeMismatch};
 pub use name::nearest;
 pub use progress::{Progress, Silent, Task};
 pub use protocol::{
-    AbsentClass, Category, InferenceRule, InstanceSize, NoClass, Protocol, ProtocolError, ScoringRule,
+    AbsentClass, Alignment, Category, InferenceRule, InputSize, InstanceSize, LogitSteps, NoClass, Protocol,
+    ProtocolError, ScoringRule, Window,
 };
 pub use record::{Accuracy, Environment, RunRecord, Speed, SpeedPoint, Timing, TrainingSummary};
 pub use rng::Rng;
