@@ -5,6 +5,7 @@
 //! except [`Kernel::parse`].
 
 mod augment;
+mod axis;
 mod color;
 mod error;
 mod kernels;

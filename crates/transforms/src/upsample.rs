@@ -18,6 +18,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use segbench_types::LabelMap;
 
+use crate::axis::{Axis, mix};
 use crate::kernels::{self, LANES, Lines, ROWS, Simd, Work};
 use crate::logit_rows::LogitRows;
 
@@ -74,46 +75,6 @@ pub fn upsample_argmax(
         });
     }
     labels
-}
-
-/// Where the values along one side of a resized plane come from.
-struct Axis {
-    first: Vec<u32>,
-    second: Vec<u32>,
-    /// Weight of `second`; `first` has one minus it.
-    weight: Vec<f32>,
-}
-
-impl Axis {
-    fn new(source: usize, target: usize, align_corners: bool) -> Self {
-        let scale = match align_corners {
-            true if target > 1 => (source - 1) as f32 / (target - 1) as f32,
-            true => 0.0,
-            false => source as f32 / target as f32,
-        };
-        let mut axis = Self { first: Vec::new(), second: Vec::new(), weight: Vec::new() };
-        for position in 0..target {
-            let exact = match (source == target, align_corners) {
-                (true, _) => position as f32,
-                (false, true) => scale * position as f32,
-                (false, false) => (scale * (position as f32 + 0.5) - 0.5).max(0.0),
-            };
-            let first = (exact as usize).min(source - 1);
-            axis.first.push(first as u32);
-            axis.second.push((first + 1).min(source - 1) as u32);
-            axis.weight.push((exact - first as f32).clamp(0.0, 1.0));
-        }
-        axis
-    }
-
-    /// The source positions that a range of target positions reads: from, to (included).
-    fn reach(&self, from: usize, to: usize) -> (usize, usize) {
-        (self.first[from] as usize, self.second[to] as usize)
-    }
-
-    fn pair(&self, position: usize) -> (usize, usize) {
-        (self.first[position] as usize, self.second[position] as usize)
-    }
 }
 
 /// Neighboring output columns that are decided together.
@@ -254,33 +215,28 @@ impl Upsampling<'_> {
                 match &self.second {
                     None => {
                         let value = |column| logits.get(row, column, class);
-                        interpolate(value, &self.first[1], columns.start, &mut line[..columns.len()]);
+                        self.first[1].interpolate(value, columns.start, &mut line[..columns.len()]);
                     }
                     Some([_, horizontal]) => {
                         let (from, to) = horizontal.reach(columns.start, columns.end - 1);
                         let sources = self.first[0].pair(row);
                         for (row, middle) in [sources.0, sources.1].into_iter().zip(middle.iter_mut()) {
                             middle.resize(to + 1 - from, 0.0);
-                            interpolate(
-                                |column| logits.get(row, column, class),
-                                &self.first[1],
-                                from,
-                                middle,
-                            );
+                            self.first[1].interpolate(|column| logits.get(row, column, class), from, middle);
                         }
                         let [upper, lower] = &mut *middle;
                         for (upper, &lower) in upper.iter_mut().zip(lower.iter()) {
-                            *upper = mix(*upper, lower, self.first[0].weight[row]);
+                            *upper = mix(*upper, lower, self.first[0].weight(row));
                         }
                         let value = |column| upper[column - from];
-                        interpolate(value, horizontal, columns.start, &mut line[..columns.len()]);
+                        horizontal.interpolate(value, columns.start, &mut line[..columns.len()]);
                     }
                 }
             }
             lines.push(line);
         }
         let count = group.len() / width;
-        let weights = &self.last()[0].weight[top..top + count];
+        let weights = self.last()[0].weights(top, count);
         let mut rows = group.chunks_exact_mut(width).map(|row| &mut row[columns.clone()]);
         for weights in weights.chunks(ROWS) {
             let mixed = std::array::from_fn(|row| weights[row.min(weights.len() - 1)]);
@@ -291,32 +247,6 @@ impl Upsampling<'_> {
                 }
             }
         }
-    }
-}
-
-/// The value between two others: `weight` is the part of the second.
-#[inline(always)]
-fn mix(first: f32, second: f32, weight: f32) -> f32 {
-    first.mul_add(1.0 - weight, second * weight)
-}
-
-/// The values of a row, given by their column, at the positions of the axis from `start` on.
-#[inline(always)]
-fn interpolate(value: impl Fn(usize) -> f32, axis: &Axis, start: usize, out: &mut [f32]) {
-    let end = start + out.len();
-    let weights = &axis.weight[start..end];
-    let (from, to) = (axis.pair(start), axis.pair(end - 1));
-    if from == to {
-        // All positions lie between the same two columns.
-        let (first, second) = (value(from.0), value(from.1));
-        for (out, &weight) in out.iter_mut().zip(weights) {
-            *out = mix(first, second, weight);
-        }
-        return;
-    }
-    let taps = axis.first[start..end].iter().zip(&axis.second[start..end]).zip(weights);
-    for (out, ((&first, &second), &weight)) in out.iter_mut().zip(taps) {
-        *out = mix(value(first as usize), value(second as usize), weight);
     }
 }
 

@@ -27,13 +27,16 @@ fn rows(text: &str) -> Vec<Vec<u64>> {
 }
 
 #[test]
-fn images_and_labels_are_resized_as_opencv_does() {
+fn images_and_labels_are_resized_as_opencv_pillow_and_pytorch_do() {
     for row in rows(include_str!("fixtures/resize.txt")) {
         let [h, w, out_h, out_w] = [0, 1, 2, 3].map(|column| row[column] as u32);
         let pixels = h as usize * w as usize;
         let image = RgbImage::from_raw(w, h, noise(3 * pixels, 1)).expect("the right size");
-        let resized = resize_image(&image, out_w, out_h, Kernel::Cv2Linear);
-        assert_eq!(fnv(resized.as_raw()), row[4], "image {w}x{h} to {out_w}x{out_h}");
+        for (kernel, column) in Kernel::ALL.iter().zip([4, 6, 7, 8]) {
+            let resized = resize_image(&image, out_w, out_h, *kernel);
+            let is_as_expected = row[column] == 0 || fnv(resized.as_raw()) == row[column];
+            assert!(is_as_expected, "{} {w}x{h} to {out_w}x{out_h}", kernel.name());
+        }
         let labels = LabelMap::new(w, h, noise(pixels, 1)).expect("the right size");
         let resized = resize_labels(&labels, out_w, out_h);
         assert_eq!(fnv(resized.as_slice()), row[5], "labels {w}x{h} to {out_w}x{out_h}");

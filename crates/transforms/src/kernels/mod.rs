@@ -8,8 +8,12 @@
     reason = "calling a function compiled for an instruction set needs the check that the CPU has it"
 )]
 
+mod pixels;
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+
+pub(crate) use self::pixels::PixelPairs;
 
 /// Columns that are compared at once.
 pub(crate) const LANES: usize = 16;
@@ -19,8 +23,20 @@ pub(crate) const ROWS: usize = 4;
 /// The two source rows of an output row, one class, interpolated to the output's columns.
 pub(crate) type Lines = [[f32; LANES]; 2];
 
-/// A set of instructions that compares classes.
+/// A set of instructions.
 pub(crate) trait Simd: Copy {
+    /// Mixes two source pixels into every pixel of a line, as OpenCV does before it mixes rows.
+    #[inline(always)]
+    fn mix_pixels(self, source: &[u8], pairs: &PixelPairs, line: &mut [i16]) {
+        pairs.mix(0, source, line);
+    }
+
+    /// The means of 2x2 pixels: `upper` and `lower` are twice as long as `out`.
+    #[inline(always)]
+    fn halve(self, upper: &[u8], lower: &[u8], out: &mut [u8]) {
+        pixels::halve(0, upper, lower, out);
+    }
+
     /// The winning class of every pixel: row `i` mixes each class's two lines by `weights[i]`, and the first of equals wins.
     fn challenge(self, classes: &[u8], lines: &[Lines], weights: [f32; ROWS]) -> [[i32; LANES]; ROWS];
 }
@@ -78,6 +94,20 @@ impl Simd for Avx512 {
             out
         }
     }
+
+    #[inline(always)]
+    fn mix_pixels(self, source: &[u8], pairs: &PixelPairs, line: &mut [i16]) {
+        // SAFETY: the CPU has AVX2, because `self` exists.
+        let done = unsafe { pairs.mix_avx2(source, line) };
+        pairs.mix(done, source, line);
+    }
+
+    #[inline(always)]
+    fn halve(self, upper: &[u8], lower: &[u8], out: &mut [u8]) {
+        // SAFETY: the CPU has AVX2, because `self` exists.
+        let done = unsafe { pixels::halve_avx2(upper, lower, out) };
+        pixels::halve(done, upper, lower, out);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -121,6 +151,20 @@ impl Simd for Avx2 {
             }
         }
         out
+    }
+
+    #[inline(always)]
+    fn mix_pixels(self, source: &[u8], pairs: &PixelPairs, line: &mut [i16]) {
+        // SAFETY: the CPU has AVX2, because `self` exists.
+        let done = unsafe { pairs.mix_avx2(source, line) };
+        pairs.mix(done, source, line);
+    }
+
+    #[inline(always)]
+    fn halve(self, upper: &[u8], lower: &[u8], out: &mut [u8]) {
+        // SAFETY: the CPU has AVX2, because `self` exists.
+        let done = unsafe { pixels::halve_avx2(upper, lower, out) };
+        pixels::halve(done, upper, lower, out);
     }
 }
 
