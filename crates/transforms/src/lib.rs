@@ -13,7 +13,9 @@ mod logit_rows;
 mod normalize;
 mod photometric;
 mod resize;
+mod softmax;
 mod upsample;
+mod views;
 
 pub use augment::Augmentation;
 
@@ -22,3 +24,4 @@ pub use normalize::Normalization;
 
 pub use resize::{Kernel, resize_image, resize_labels};
 pub use upsample::upsample_argmax;
+pub use views::{View, Window, label_views};
