@@ -7,7 +7,7 @@ use std::time::Instant;
 use segbench_datasets::{PreparedDataset, label_png};
 use segbench_metrics::{BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ConfusionMatrix, ObjectCounts};
 use segbench_tables::{BoundaryRow, CountRow, ImageRow, ObjectRow};
-use segbench_types::{IGNORE, ImageRecord, LabelMap, Task};
+use segbench_types::{IGNORE, ImageRecord, InferenceRule, LabelMap, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Predictor, gallery};
@@ -144,6 +144,7 @@ pub(crate) fn evaluate(
     images: &[&ImageRecord],
     range: Range<usize>,
     predictor: &Predictor,
+    rule: &InferenceRule,
     run_dir: &Path,
     task: &dyn Task,
 ) -> Result<Shard, Error> {
@@ -155,7 +156,7 @@ pub(crate) fn evaluate(
         let record = images[index];
         let image = dataset.image(record)?;
         let truth = dataset.labels(record)?;
-        let predicted = predictor.label_map(&image)?;
+        let predicted = predictor.label_map_by(rule, &image)?;
         let file = label_png::encode(&predicted, catalog);
         shard.images.push(ImageCounts {
             prediction_sha256: segbench_storage::sha256_bytes(&file),

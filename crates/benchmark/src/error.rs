@@ -174,6 +174,10 @@ pub enum Error {
     /// Networks.
     #[error(transparent)]
     Models(#[from] segbench_models::Error),
+
+    /// A protocol names a resize kernel that does not exist.
+    #[error(transparent)]
+    Transforms(#[from] segbench_transforms::Error),
     /// Layers and weights.
     #[error(transparent)]
     Nn(#[from] segbench_nn::Error),
@@ -204,6 +208,7 @@ impl Explain for Error {
             Self::Metrics(err) => err.kind(),
             Self::Datasets(err) => err.kind(),
             Self::Models(err) => err.kind(),
+            Self::Transforms(err) => err.kind(),
             Self::Nn(err) => err.kind(),
         }
     }
@@ -243,6 +248,7 @@ impl Explain for Error {
             Self::Metrics(err) => err.help(),
             Self::Datasets(err) => err.help(),
             Self::Models(err) => err.help(),
+            Self::Transforms(err) => err.help(),
             Self::Nn(err) => err.help(),
         }
     }

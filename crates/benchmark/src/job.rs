@@ -198,6 +198,7 @@ impl Job {
                 &labelled,
                 first..last,
                 &loaded.predictor,
+                &self.protocol.inference,
                 &self.run_dir(),
                 task,
             )?;

@@ -1,13 +1,17 @@
-//! From an image to a label map under `mmseg-whole@1`.
+//! From an image to a label map under a protocol's inference rule.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use segbench_models::Segmentor;
 use segbench_nn::Context;
-use segbench_transforms::{Normalization, upsample_argmax};
-use segbench_types::LabelMap;
+use segbench_transforms::{Kernel, Normalization, View, Window, label_views, resize_image};
+use segbench_types::{Alignment, InferenceRule, LabelMap, LogitSteps};
 
 use crate::Error;
+
+/// Windows that a device labels at once. On the CPU one window fills all threads. The number is fixed, because other batches may
+/// round differently.
+const WINDOWS_AT_ONCE: usize = 4;
 
 /// A network ready to label images of any size.
 pub struct Predictor {
@@ -43,19 +47,75 @@ impl Predictor {
         &self.device
     }
 
-    /// Labels an image at its own size: logits are resized to the input size, then to the image's size, which are the same here,
-    /// and the largest wins. No tensor of classes x height x width at full size is ever held.
+    /// Labels an image at its own size under the default rule: one view at native size.
     ///
     /// # Errors
-    /// [`Error::Candle`] or [`Error::Nn`] if the network fails.
+    /// As [`Predictor::label_map_by`].
     pub fn label_map(&self, image: &RgbImage) -> Result<LabelMap, Error> {
-        let (height, width) = (image.height() as usize, image.width() as usize);
+        self.label_map_by(&InferenceRule::default(), image)
+    }
+
+    /// Labels an image at its own size. What is held of the logits is as large as the network gave them; no tensor of classes x height x
+    /// width at full size is.
+    ///
+    /// # Errors
+    /// [`Error::Transforms`] for a resize kernel that does not exist, [`Error::Candle`] or [`Error::Nn`] if the network fails.
+    pub fn label_map_by(&self, rule: &InferenceRule, image: &RgbImage) -> Result<LabelMap, Error> {
+        let kernel = Kernel::parse(&rule.image_resize)?;
+        let mut views = Vec::new();
+        for input in &rule.inputs {
+            let (height, width) = input.of(image.height(), image.width());
+            let mut resized = resize_image(image, width, height, kernel);
+            if let Alignment::Stretched { .. } = rule.alignment {
+                let (height, width) = rule.alignment.of((height, width));
+                resized = resize_image(&resized, width, height, kernel);
+            }
+            views.push(self.view(rule, &resized, false)?);
+            if rule.flip {
+                image::imageops::flip_horizontal_in_place(&mut resized);
+                views.push(self.view(rule, &resized, true)?);
+            }
+        }
+        let size = (image.height() as usize, image.width() as usize);
+        Ok(label_views(&views, self.classes, size, self.model.align_corners()))
+    }
+
+    /// What the network sees in a resized image.
+    fn view(&self, rule: &InferenceRule, image: &RgbImage, is_mirrored: bool) -> Result<View, Error> {
         let input = normalized(image, &self.normalization, &self.device)?;
-        let output = self.model.forward(&input, &Context::eval())?;
-        let (_, classes, rows, columns) = output.logits.dims4()?;
-        let logits = output.logits.flatten_all()?.to_vec1::<f32>()?;
-        let size = (height, width);
-        Ok(upsample_argmax(&logits, classes, (rows, columns), size, size, self.model.align_corners()))
+        let (height, width) = rule.alignment.of((image.height(), image.width()));
+        let input = input.pad_with_zeros(2, 0, (height - image.height()) as usize)?.pad_with_zeros(
+            3,
+            0,
+            (width - image.width()) as usize,
+        )?;
+        let whole = segbench_types::Window { size: [height, width], stride: [height, width] };
+        let window = rule.window.unwrap_or(whole);
+        let ((tops, rows), (lefts, columns)) = (window.along(0, height), window.along(1, width));
+        let extent = (rows as usize, columns as usize);
+        let places: Vec<(usize, usize)> = tops
+            .iter()
+            .flat_map(|&top| lefts.iter().map(move |&left| (top as usize, left as usize)))
+            .collect();
+        let at_once = if self.device.is_cpu() { 1 } else { WINDOWS_AT_ONCE };
+        let mut windows = Vec::new();
+        for places in places.chunks(at_once) {
+            let cut =
+                |&(top, left): &(usize, usize)| input.narrow(2, top, extent.0)?.narrow(3, left, extent.1);
+            let parts: Vec<Tensor> = places.iter().map(cut).collect::<Result<_, _>>()?;
+            let logits = self.model.forward(&Tensor::cat(&parts, 0)?.contiguous()?, &Context::eval())?.logits;
+            let (_, _, rows, columns) = logits.dims4()?;
+            for (index, &place) in places.iter().enumerate() {
+                let logits = logits.get(index)?.flatten_all()?.to_vec1::<f32>()?;
+                windows.push(Window { place, extent, size: (rows, columns), logits });
+            }
+        }
+        Ok(View {
+            windows,
+            image: (image.height() as usize, image.width() as usize),
+            is_mirrored,
+            is_resized_twice: rule.steps == LogitSteps::InputThenLabel,
+        })
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Error {
         /// What would be right.
         help: String,
     },
-    /// A protocol that does not exist, or that says nothing about inference.
+    /// A protocol that does not exist.
     #[error(transparent)]
     Protocol(#[from] segbench_types::ProtocolError),
     /// Something that has to be there first.

@@ -81,7 +81,12 @@ fn metrics() -> Rows {
 }
 
 fn protocols() -> Rows {
-    (&["name", "what"], Protocol::all().into_iter().map(|one| vec![one.name, one.description]).collect())
+    let row = |protocol: Protocol| {
+        let parts = protocol.inference.parts().into_iter().map(|(_, part)| part);
+        [protocol.name, protocol.description].into_iter().chain(parts).collect()
+    };
+    let columns = &["name", "what", "image to input", "alignment", "windows", "views", "logits to labels"];
+    (columns, Protocol::all().into_iter().map(row).collect())
 }
 
 /// Every published checkpoint with the model that it fits, sorted by tag.

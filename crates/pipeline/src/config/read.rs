@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use segbench_targets::Scheme;
-use segbench_types::{Explain, Protocol, ProtocolError, nearest};
+use segbench_types::{Explain, Protocol, nearest};
 
 use super::{BenchConfig, Config, Problem, RunConfig, TrainConfig};
 use crate::Error;
@@ -151,14 +151,10 @@ impl Config {
         self.check_split(&format!("{path}.split"), &bench.dataset, &bench.split, problems);
         for (index, name) in bench.protocols.iter().enumerate() {
             let place = format!("{path}.protocols[{index}]");
-            match Protocol::find_with_inference(name) {
-                Ok(_) => {}
-                Err(ProtocolError::Unknown { .. }) => {
-                    let known = Protocol::all();
-                    let names = known.iter().map(|protocol| protocol.name.as_str());
-                    problems.push(Problem::unknown(place, "protocol", name, names));
-                }
-                Err(err) => problems.push(Problem::new(place, err.to_string())),
+            if Protocol::find(name).is_err() {
+                let known = Protocol::all();
+                let names = known.iter().map(|protocol| protocol.name.as_str());
+                problems.push(Problem::unknown(place, "protocol", name, names));
             }
         }
         if let Some(speed) = &bench.speed {

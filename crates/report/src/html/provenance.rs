@@ -1,6 +1,6 @@
 //! Where every number comes from: protocol, data, weights, training, machine.
 
-use segbench_types::{AbsentClass, IGNORE, InferenceRule, NoClass, Protocol, RunRecord};
+use segbench_types::{AbsentClass, IGNORE, NoClass, Protocol, RunRecord};
 
 use crate::leaderboard::Group;
 use crate::text::{counted, grouped};
@@ -50,23 +50,14 @@ fn protocol(protocol: &Protocol) -> Sheet {
         false => "a score is taken per image, then averaged over images",
     };
     let ignored = format!("pixels labelled {IGNORE} count nowhere, whatever is predicted there; {no_class}");
-    let inference = |part: fn(&InferenceRule) -> &String| {
-        protocol
-            .inference
-            .as_ref()
-            .map_or_else(|| "not part of this protocol".to_owned(), |rule| part(rule).clone())
-    };
-    Sheet {
-        title: protocol.name.clone(),
-        facts: vec![
-            ("In short", protocol.description.clone()),
-            ("Image to input", inference(|rule| &rule.image_resize)),
-            ("Logits to labels", inference(|rule| &rule.logit_resize)),
-            ("Ignored pixels", ignored),
-            ("Absent classes", absent.to_owned()),
-            ("Averaging", pooled.to_owned()),
-        ],
-    }
+    let mut facts = vec![("In short", protocol.description.clone())];
+    facts.extend(protocol.inference.parts());
+    facts.extend([
+        ("Ignored pixels", ignored),
+        ("Absent classes", absent.to_owned()),
+        ("Averaging", pooled.to_owned()),
+    ]);
+    Sheet { title: protocol.name.clone(), facts }
 }
 
 /// A sheet per run, in the order of the leaderboard.
