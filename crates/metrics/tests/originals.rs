@@ -112,21 +112,40 @@ fn counts_are_those_of_mmsegmentation_and_scores_those_of_each_toolkit() {
     assert_eq!(totals.correct, counts("intersect"));
     assert_eq!(totals.ground_truth, counts("label"));
     assert_eq!((0..19).map(|class| totals.union(class)).collect::<Vec<_>>(), counts("union"));
-    for (key, protocol) in
-        [("mmseg", Protocol::mmseg_whole()), ("hf", Protocol::hf_evaluate()), ("csail", Protocol::ade_mit())]
-    {
+    for (key, protocol) in [
+        ("mmseg", Protocol::mmseg_whole()),
+        ("hf", Protocol::hf_evaluate()),
+        ("csail", Protocol::ade_mit()),
+        ("detectron2", Protocol::detectron2()),
+    ] {
         let scores = Scores::by(&protocol.scoring, &confusion);
         let expected = originals.fixture[key].as_object().expect("scores");
         for (name, got) in [
             ("miou", scores.miou),
             ("mean_recall", scores.mean_recall),
             ("pixel_accuracy", scores.pixel_accuracy),
+            ("fw_iou", scores.fw_iou),
         ] {
             if let Some(expected) = expected.get(name) {
                 assert_close(&format!("{key} {name}"), got, expected);
             }
         }
     }
+}
+
+#[test]
+fn a_class_without_a_labelled_pixel_has_no_score_in_detectron2() {
+    let originals = Originals::read();
+    let confusion = originals.confusion();
+    let scores = Scores::by(&Protocol::detectron2().scoring, &confusion);
+    let totals = ClassTotals::of(&confusion);
+    for (class, got) in scores.classes.iter().enumerate() {
+        let is_labelled = totals.ground_truth[class] > 0;
+        let iou = got.iou.filter(|_| is_labelled);
+        assert_close(&format!("class {class}"), iou, &originals.fixture["detectron2"]["classes"][class]);
+    }
+    let only_predicted = (0..19).filter(|&class| totals.ground_truth[class] == 0 && totals.predicted[class] > 0);
+    assert!(only_predicted.count() > 0, "the set has a class that is only predicted");
 }
 
 #[test]
