@@ -230,6 +230,9 @@ pub enum DecodeError {
     /// The file is neither PNG nor JPEG.
     #[error("not a PNG or JPEG file")]
     NotAnImage,
+    /// A file that holds no volume.
+    #[error("not a volume: {0}")]
+    NotAVolume(String),
     /// A label file with several channels.
     #[error(
         "got {0} pixels, expected one channel of label ids; this looks like a colored picture of the labels, not the label map"

@@ -16,6 +16,8 @@ mod geometry;
 pub mod label_png;
 mod labels;
 pub mod mat;
+mod npy;
+mod phantom;
 mod photo;
 mod polygon;
 mod prepared;
@@ -32,11 +34,12 @@ pub use cards::{
 };
 pub use conversion::{
     Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, InPlace, Skipped, TaskRecords,
-    draw_sample, is_up_to_date, write_train_ids,
+    draw, is_drawn, is_up_to_date, write_train_ids,
 };
 pub use download::{Login, download};
 pub use error::{DecodeError, Error, RawValue, UnknownLabel};
 pub use labels::{CountedLabels, LabelTable};
+pub use npy::{read_volume, write_label_volume};
 pub use photo::{decode_image, read_image};
 pub use prepared::PreparedDataset;
 pub use submission::{CityscapesSubmission, write_submission};

@@ -1,10 +1,11 @@
-//! Photos: their pixels, and a check of the file that does not decode them.
+//! Photos, and volumes as pictures: their pixels, and a check of a photo's file that does not decode it.
 
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use segbench_types::Volume;
 
-use crate::{DecodeError, Error};
+use crate::{DecodeError, Error, npy};
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -13,11 +14,14 @@ const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 pub(crate) struct Inspection {
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Slices of a volume; 1 for an image. The height is that of all of them below each other.
+    pub(crate) depth: usize,
     /// Ending of the file name.
     pub(crate) extension: &'static str,
 }
 
-/// Decodes a PNG or JPEG photo to RGB; grey becomes RGB, transparency is dropped.
+/// Decodes a PNG or JPEG photo to RGB; grey becomes RGB, transparency is dropped. A volume in an npy file becomes a picture of its
+/// slices below each other, from black for its smallest value to white for its largest.
 ///
 /// # Errors
 /// [`DecodeError::NotAnImage`] or [`DecodeError::Damaged`].
@@ -31,6 +35,9 @@ pub(crate) fn decode_grey(bytes: &[u8]) -> Result<GrayImage, DecodeError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<DynamicImage, DecodeError> {
+    if npy::is_npy(bytes) {
+        return Ok(DynamicImage::ImageLuma8(slices(&npy::decode_volume(bytes)?)));
+    }
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
         _ => return Err(DecodeError::NotAnImage),
@@ -38,10 +45,23 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, DecodeError> {
     image::load_from_memory_with_format(bytes, format).map_err(|err| DecodeError::Damaged(err.to_string()))
 }
 
+/// The slices of a volume below each other.
+fn slices(volume: &Volume) -> GrayImage {
+    let values = volume.values();
+    let range = |(low, high): (f32, f32), &value: &f32| (low.min(value), high.max(value));
+    let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), range);
+    let scale = if high > low { 255.0 / (high - low) } else { 0.0 };
+    let (width, height) = npy::stacked(volume.size());
+    GrayImage::from_fn(width, height, |x, y| {
+        let value = values[y as usize * width as usize + x as usize];
+        image::Luma([((value - low) * scale).round() as u8])
+    })
+}
+
 /// The pixels of an image file.
 ///
 /// # Errors
-/// [`Error::Storage`] if it cannot be read, [`Error::Decode`] if it is no complete PNG or JPEG.
+/// [`Error::Storage`] if it cannot be read, [`Error::Decode`] if it is no complete PNG, JPEG or npy volume.
 pub fn read_image(path: &Path) -> Result<RgbImage, Error> {
     decode_image(&segbench_storage::read(path)?)
         .map_err(|source| Error::Decode { file: path.display().to_string(), source })
@@ -55,8 +75,13 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Inspection, DecodeError> {
     if bytes.starts_with(PNG_SIGNATURE) {
         return inspect_png(bytes);
     }
+    if npy::is_npy(bytes) {
+        let size = npy::decode_volume(bytes)?.size();
+        let (width, height) = npy::stacked(size);
+        return Ok(Inspection { width, height, depth: size[0], extension: "npy" });
+    }
     let image = decode_image(bytes)?;
-    Ok(Inspection { width: image.width(), height: image.height(), extension: "jpg" })
+    Ok(Inspection { width: image.width(), height: image.height(), depth: 1, extension: "jpg" })
 }
 
 fn inspect_png(bytes: &[u8]) -> Result<Inspection, DecodeError> {
@@ -85,7 +110,7 @@ fn inspect_png(bytes: &[u8]) -> Result<Inspection, DecodeError> {
     }
     match size {
         Some((width, height)) if has_data && width > 0 && height > 0 => {
-            Ok(Inspection { width, height, extension: "png" })
+            Ok(Inspection { width, height, depth: 1, extension: "png" })
         }
         _ => Err(damaged("it holds no image")),
     }

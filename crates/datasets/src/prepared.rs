@@ -1,13 +1,18 @@
 //! A prepared data set, ready to be read.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use segbench_types::{DatasetInfo, IGNORE, ImageRecord, LabelMap};
+use segbench_types::{DatasetInfo, IGNORE, ImageRecord, LabelMap, Volume};
 
 use crate::cards::find;
 use crate::label_png::Samples;
-use crate::{DecodeError, Error, label_png, read_image};
+use crate::{DecodeError, Error, label_png, npy, read_image, read_volume};
+
+/// Bytes in which the header of a volume is complete.
+const HEADER: u64 = 1 << 16;
 
 /// The tree that a conversion wrote.
 #[derive(Debug)]
@@ -68,6 +73,32 @@ impl PreparedDataset {
         let image = read_image(&path)?;
         self.check_size(record, &path, (image.width(), image.height()))?;
         Ok(image)
+    }
+
+    /// The intensities of a volume; [`Self::image`] is a picture of its slices below each other, and so is its label map.
+    ///
+    /// # Errors
+    /// As [`Self::image`], and [`Error::Decode`] for a record that is no volume.
+    pub fn volume(&self, record: &ImageRecord) -> Result<Volume, Error> {
+        let path = self.path.join(&record.image);
+        let volume = read_volume(&path)?;
+        self.check_size(record, &path, npy::stacked(volume.size()))?;
+        Ok(volume)
+    }
+
+    /// Depth, height and width of a volume, read from the beginning of its file.
+    ///
+    /// # Errors
+    /// As [`Self::volume`].
+    pub fn volume_size(&self, record: &ImageRecord) -> Result<[usize; 3], Error> {
+        let path = self.path.join(&record.image);
+        let reading = |source| segbench_storage::Error::reading(&path, source);
+        let mut beginning = Vec::new();
+        File::open(&path).map_err(reading)?.take(HEADER).read_to_end(&mut beginning).map_err(reading)?;
+        let size = npy::size(&beginning)
+            .map_err(|source| Error::Decode { file: path.display().to_string(), source })?;
+        self.check_size(record, &path, npy::stacked(size))?;
+        Ok(size)
     }
 
     /// The label map of an image.

@@ -16,6 +16,7 @@ mod error;
 mod fused;
 mod loss;
 mod masked;
+mod matching;
 mod options;
 mod recipe;
 mod region;
@@ -28,6 +29,7 @@ pub use distribution::{
 };
 pub use error::{Error, Result};
 pub use loss::{Form, Loss, Needs};
+pub use matching::Costs;
 pub use recipe::{Recipe, RecipeOptions, TermOptions, Weight};
 pub use region::{
     AsymmetricSimilarity, Average, Dice, FocalTversky, GeneralizedDice, Iou, LovaszSoftmax, Over, Penalty,

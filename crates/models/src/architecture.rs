@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
+use segbench_losses::RecipeOptions;
 use segbench_nn::weights::WeightMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, InputSpec, ModelCard, Result, Segmentor};
+use crate::{Error, Input, InputSpec, ModelCard, Result, Segmentor};
 
 /// Tensors by name, as a weight file holds them.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -29,6 +30,14 @@ pub trait Architecture {
 
     /// The preset that the bare name of the architecture stands for.
     const DEFAULT_PRESET: &'static str;
+
+    /// What it looks at.
+    const INPUT: Input = Input::Image;
+
+    /// What a training minimizes that is not asked for another loss: the paper's loss, where this project has it.
+    fn loss() -> RecipeOptions {
+        RecipeOptions::of("cross-entropy")
+    }
 
     /// Everything that is wrong with the settings.
     fn problems(config: &Self::Config) -> Vec<String>;
@@ -79,6 +88,8 @@ pub struct Entry {
     pub card: &'static ModelCard,
     /// The preset that the bare name stands for.
     pub default_preset: &'static str,
+    pub(crate) input: Input,
+    pub(crate) loss: fn() -> RecipeOptions,
     pub(crate) presets: fn() -> Vec<&'static str>,
     pub(crate) config: fn(&str) -> serde_json::Value,
     pub(crate) build: Build,
@@ -91,6 +102,8 @@ pub(crate) const fn entry<A: Architecture>() -> Entry {
     Entry {
         card: A::CARD,
         default_preset: A::DEFAULT_PRESET,
+        input: A::INPUT,
+        loss: A::loss,
         presets: || A::PRESETS.iter().map(|(name, _)| *name).collect(),
         config: config::<A>,
         build: build::<A>,

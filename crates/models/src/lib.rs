@@ -19,5 +19,5 @@ pub mod zoo;
 pub use architecture::{Architecture, Entry, Layout, Presets, Tensors};
 pub use card::{Inference, ModelCard, Preprocessing, Published, Reference, Status, WeightSource};
 pub use error::{Error, Result};
-pub use segmentor::{InputSpec, SegOutput, Segmentor};
+pub use segmentor::{Input, InputSpec, SegOutput, Segmentor, volume_input};
 pub use shipped::{Shipped, shipped};

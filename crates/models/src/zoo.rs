@@ -17,14 +17,16 @@ pub mod pspnet;
 pub mod segformer;
 pub mod unet;
 pub mod upernet;
+pub mod vnet;
 
 use candle_core::Device;
 use candle_nn::VarBuilder;
+use segbench_losses::RecipeOptions;
 use segbench_nn::weights::{BATCH_COUNTERS, Inventory, LoadReport, Tracked};
 use segbench_types::nearest;
 
 use crate::architecture::{Entry, Layout, Tensors, entry};
-use crate::{Error, InputSpec, ModelCard, Result, Segmentor};
+use crate::{Error, Input, InputSpec, ModelCard, Result, Segmentor};
 
 /// All architectures, sorted by name.
 pub static ZOO: &[Entry] = &[
@@ -43,6 +45,7 @@ pub static ZOO: &[Entry] = &[
     entry::<segformer::SegFormer>(),
     entry::<unet::UNet>(),
     entry::<upernet::UperNet>(),
+    entry::<vnet::VNet>(),
 ];
 
 /// An architecture with one of its presets.
@@ -74,6 +77,21 @@ impl Model {
     /// The layouts other than this project's own in which weights are read.
     pub fn layouts(&self) -> &'static [Layout] {
         (self.entry.layouts)()
+    }
+
+    /// What the network looks at.
+    pub fn input(&self) -> Input {
+        self.entry.input
+    }
+
+    /// What the network is built for, where nothing but the number of classes is known.
+    pub fn spec(&self, classes: usize) -> InputSpec {
+        InputSpec { classes, channels: self.entry.input.channels() }
+    }
+
+    /// What a training minimizes that is not asked for another loss.
+    pub fn loss(&self) -> RecipeOptions {
+        (self.entry.loss)()
     }
 
     /// Whether the architecture's bare name stands for this model.

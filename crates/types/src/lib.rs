@@ -12,6 +12,7 @@ mod progress;
 mod protocol;
 mod record;
 mod rng;
+mod volume;
 
 pub use catalog::{Class, ClassCatalog};
 pub use dataset::{DatasetInfo, ImageRecord, SplitInfo};
@@ -25,3 +26,4 @@ pub use protocol::{
 };
 pub use record::{Accuracy, Environment, RunRecord, Speed, SpeedPoint, Timing, TrainingSummary};
 pub use rng::Rng;
+pub use volume::Volume;

@@ -29,7 +29,8 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Arrows within a layer.
-const SIDEWAYS: &[(&str, &str)] = &[("storage", "types"), ("testkit", "types"), ("datasets", "fetch")];
+const SIDEWAYS: &[(&str, &str)] =
+    &[("storage", "types"), ("testkit", "types"), ("datasets", "fetch"), ("models", "losses")];
 
 /// External crates that may stand in few places only.
 const CONFINED: &[(&str, &[&str])] = &[

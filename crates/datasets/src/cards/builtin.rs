@@ -16,6 +16,7 @@ pub(super) const DESCRIPTIONS: &[&str] = &[
     include_str!("../../data/cards/cityscapes.yaml"),
     include_str!("../../data/cards/cityscapes-coarse.yaml"),
     include_str!("../../data/cards/gta5.yaml"),
+    include_str!("../../data/cards/phantom.yaml"),
     include_str!("../../data/cards/sample.yaml"),
     include_str!("../../data/cards/synthia.yaml"),
     include_str!("../../data/cards/synthia-cvpr16.yaml"),

@@ -163,6 +163,8 @@ pub enum Coding {
     Mask,
     /// A text file with a number per pixel and a line per row; -1 reads as 65535.
     TextMatrix,
+    /// A number per voxel in an npy file of (depth, height, width), for images that are such volumes.
+    Volume,
     /// The outlines of Cityscapes' `polygons.json`, drawn as Cityscapes draws them.
     Polygons,
 }

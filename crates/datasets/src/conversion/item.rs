@@ -62,7 +62,7 @@ pub(super) fn convert(item: &Item, context: &Context<'_>) -> Result<Converted, E
     let size = geometry.map_or(original, Geometry::size);
 
     let labels = match &item.label {
-        Some(place) => context.labels(item, place, original, geometry)?,
+        Some(place) => context.labels(item, place, &inspection, geometry)?,
         None => None,
     };
     if let Some(labels) = &labels
@@ -151,19 +151,20 @@ impl Context<'_> {
         }
     }
 
-    /// The labels of an image that was `original` in size; none for the dummies of a test server.
+    /// The labels of an image that looked so; none for the dummies of a test server.
     fn labels(
         &self,
         item: &Item,
         place: &Place,
-        original: (u32, u32),
+        inspection: &Inspection,
         geometry: Option<Geometry>,
     ) -> Result<Option<Labels>, Error> {
+        let original = (inspection.width, inspection.height);
         let layout = &self.card.layout;
         let rule: Option<&LabelRule> = layout.labels.get(place.rule);
         let Some(rule) = rule else { return Ok(None) };
         let bytes = self.read(place)?;
-        let Reading { mut raw, unknown_colors, instances } =
+        let Reading { mut raw, unknown_colors, depth, instances } =
             reading::read(&bytes, rule.coding, layout).map_err(self.wrap(place))?;
         // A mask belongs to the crop, a map to the photo.
         let expected = match geometry {
@@ -171,6 +172,10 @@ impl Context<'_> {
             _ => original,
         };
         self.check_size(item, place, (raw.width, raw.height), expected)?;
+        if depth != inspection.depth {
+            let reason = format!("it has {depth} slices, its image {}", inspection.depth);
+            return Err(self.wrap(place)(DecodeError::NotAVolume(reason)));
+        }
         if let Some(Geometry::Scale { width, height }) = geometry {
             raw = nearest(&raw, width, height);
         }

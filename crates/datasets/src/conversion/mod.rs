@@ -18,7 +18,7 @@ mod sweep;
 mod unpacked;
 
 pub use convert::{Conversion, ConversionPlan, IMAGES_PER_TASK};
-pub use drawn::draw_sample;
+pub use drawn::{draw, is_drawn};
 pub use findings::{Findings, Skipped, TaskRecords};
 pub use in_place::{InPlace, write_train_ids};
 pub use sources::ConversionOptions;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use segbench_fetch::{Archive, Member};
 use segbench_types::{Progress, Silent};
 
-use super::drawn::draw_sample;
+use super::drawn::{draw, is_drawn};
 use super::unpacked::{UNPACKED, readable};
 use crate::Error;
 use crate::cards::{DatasetCard, Recognized};
@@ -61,7 +61,7 @@ impl Source {
     }
 }
 
-/// The paths to read: those named, or the folder in `data/raw`, where the sample is drawn if it is not there yet.
+/// The paths to read: those named, or the folder in `data/raw`, where what the program draws is drawn if it is not there yet.
 pub(super) fn locate(
     card: &DatasetCard,
     options: &ConversionOptions,
@@ -70,8 +70,8 @@ pub(super) fn locate(
 ) -> Result<Vec<PathBuf>, Error> {
     let raw = root.join("raw").join(card.raw_name());
     if named.is_empty() {
-        if card.raw_name() == "sample" {
-            draw_sample(root, &options.sample, &Silent)?;
+        if is_drawn(card.raw_name()) {
+            draw(card.raw_name(), root, &options.sample, &Silent)?;
         } else if !raw.is_dir() {
             return Err(Error::MissingSource {
                 what: format!(

@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8], values: &[NamedValue]) -> Result<Reading, Decod
     };
     let words = image.as_raw().as_chunks::<3>().0.iter().map(word).collect();
     let raw = RawLabels { width: image.width(), height: image.height(), samples: Samples::Words(words) };
-    Ok(Reading { raw, unknown_colors, instances: None })
+    Ok(Reading { unknown_colors, ..raw.into() })
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 pub(crate) use colors::UNKNOWN_COLOR;
 pub(crate) use polygons::{Drawn, draw};
 
-use crate::DecodeError;
 use crate::cards::{Coding, Layout};
 use crate::label_png::{self, Channels, RawLabels, Samples};
+use crate::{DecodeError, npy};
 
 /// What a label file holds.
 #[derive(Debug)]
@@ -20,13 +20,15 @@ pub(crate) struct Reading {
     pub(crate) raw: RawLabels,
     /// Colors of no class, with their pixels; these pixels hold [`UNKNOWN_COLOR`].
     pub(crate) unknown_colors: BTreeMap<[u8; 3], u64>,
+    /// Slices of a volume, which lie below each other; 1 for an image.
+    pub(crate) depth: usize,
     /// Instance ids, where the same file says them.
     pub(crate) instances: Option<Vec<u16>>,
 }
 
 impl From<RawLabels> for Reading {
     fn from(raw: RawLabels) -> Self {
-        Self { raw, unknown_colors: BTreeMap::new(), instances: None }
+        Self { raw, unknown_colors: BTreeMap::new(), depth: 1, instances: None }
     }
 }
 
@@ -42,9 +44,13 @@ pub(crate) fn read(bytes: &[u8], coding: Coding, layout: &Layout) -> Result<Read
         Coding::TenthsOfRed => Ok(tenths_of_red(label_png::decode_channels(bytes)?)?.into()),
         Coding::Mask => Ok(mask::read(bytes)?.into()),
         Coding::TextMatrix => Ok(text_matrix::read(bytes)?.into()),
+        Coding::Volume => {
+            let (raw, depth) = npy::decode_labels(bytes)?;
+            Ok(Reading { depth, ..raw.into() })
+        }
         Coding::Polygons => {
             let Drawn { raw, instances } = draw(bytes, layout)?;
-            Ok(Reading { raw, unknown_colors: BTreeMap::new(), instances: Some(instances) })
+            Ok(Reading { instances: Some(instances), ..raw.into() })
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use segbench_datasets::{
-    Conversion, ConversionOptions, ConversionPlan, PreparedDataset, TaskRecords, draw_sample,
+    Conversion, ConversionOptions, ConversionPlan, PreparedDataset, TaskRecords, draw, is_drawn, raw_name,
 };
 use segbench_types::Progress;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ impl PrepareStage {
         }
     }
 
-    /// Pairs the files of the sources; the sample is drawn if it is not there yet.
+    /// Pairs the files of the sources; what the program draws is drawn if it is not there yet.
     fn plan(&self, project: &Project, progress: &dyn Progress) -> Result<Conversion, Error> {
         let options = ConversionOptions {
             sample: self.config.draw.clone().unwrap_or_default().options(),
@@ -59,8 +59,8 @@ impl PrepareStage {
             )?;
         }
         Conversion::unpack(&described, &sources, &project.root, progress)?;
-        if segbench_datasets::raw_name(&self.dataset) == "sample" && sources.is_empty() {
-            draw_sample(&project.root, &options.sample, progress)?;
+        if sources.is_empty() {
+            draw(raw_name(&self.dataset), &project.root, &options.sample, progress)?;
         }
         let conversion =
             Conversion::plan(&described, &options, &sources, &self.config.splits, &project.root)?;
@@ -132,7 +132,7 @@ impl Stage for PrepareStage {
 
     fn reads(&self, project: &Project) -> Vec<String> {
         match self.sources(project).as_slice() {
-            [] if self.dataset == "sample" => vec!["nothing: the program draws it".into()],
+            [] if is_drawn(&self.dataset) => vec!["nothing: the program draws it".into()],
             [] => vec![project.raw(&self.dataset).display().to_string()],
             sources => sources.iter().map(|source| source.display().to_string()).collect(),
         }
@@ -145,7 +145,7 @@ impl Stage for PrepareStage {
     fn needs(&self, project: &Project) -> Vec<String> {
         let absent = |source: &PathBuf| (!source.exists()).then(|| source.display().to_string());
         let mut needs: Vec<String> = self.sources(project).iter().filter_map(absent).collect();
-        let is_there = self.dataset == "sample" || !self.sources(project).is_empty();
+        let is_there = is_drawn(&self.dataset) || !self.sources(project).is_empty();
         let card = segbench_datasets::find(&self.described(project), &project.root).ok();
         let download = card.and_then(|card| card.download.clone());
         let place = format!("the archives of {} in {}", self.dataset, project.raw(&self.dataset).display());
