@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use segbench_datasets::{PreparedDataset, label_png};
 use segbench_metrics::{BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ConfusionMatrix, ObjectCounts};
+use segbench_models::Input;
 use segbench_tables::{BoundaryRow, CountRow, ImageRow, ObjectRow};
 use segbench_types::{IGNORE, ImageRecord, InferenceRule, LabelMap, Task};
 use serde::{Deserialize, Serialize};
@@ -156,11 +157,17 @@ pub(crate) fn evaluate(
         let record = images[index];
         let image = dataset.image(record)?;
         let truth = dataset.labels(record)?;
-        let predicted = predictor.label_map_by(rule, &image)?;
+        let (predicted, depth) = match predictor.input() {
+            Input::Image => (predictor.label_map_by(rule, &image)?, 1),
+            Input::Volume => {
+                let volume = dataset.volume(record)?;
+                (predictor.label_volume(&volume)?, volume.size()[0])
+            }
+        };
         let file = label_png::encode(&predicted, catalog);
         shard.images.push(ImageCounts {
             prediction_sha256: segbench_storage::sha256_bytes(&file),
-            ..count(dataset, record, &truth, &predicted)?
+            ..count(dataset, record, &truth, &predicted, depth)?
         });
         segbench_storage::write(&prediction(run_dir, &record.id), &file)?;
         if examples.contains(&index) {
@@ -172,18 +179,21 @@ pub(crate) fn evaluate(
     Ok(shard)
 }
 
-/// Counts everything that scores are made of.
+/// Counts everything that scores are made of; outlines are those within each of the `depth` slices.
 fn count(
     dataset: &PreparedDataset,
     record: &ImageRecord,
     truth: &LabelMap,
     predicted: &LabelMap,
+    depth: usize,
 ) -> Result<ImageCounts, Error> {
     let catalog = &dataset.info.catalog;
     let mut confusion = ConfusionMatrix::new(catalog.len());
     confusion.count(truth.as_slice(), predicted.as_slice())?;
     let mut boundary = BoundaryCounts::new(catalog.len());
-    boundary.count(truth, predicted)?;
+    for (truth, predicted) in slices(truth, depth).zip(slices(predicted, depth)) {
+        boundary.count(&truth, &predicted)?;
+    }
     let class_of = |instance| catalog.class_of_instance(instance);
     let objects = dataset
         .instances(record)?
@@ -199,4 +209,11 @@ fn count(
         boundary,
         objects,
     })
+}
+
+/// The maps that lie below each other in one.
+fn slices(map: &LabelMap, depth: usize) -> impl Iterator<Item = LabelMap> + '_ {
+    let (width, height) = (map.width(), map.height() / depth.max(1) as u32);
+    let slices = map.as_slice().chunks_exact(((width * height) as usize).max(1));
+    slices.filter_map(move |labels| LabelMap::new(width, height, labels.to_vec()).ok())
 }

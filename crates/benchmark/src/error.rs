@@ -144,6 +144,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A size of images for a network of volumes.
+    #[error("`{model}` looks at volumes, whose speed is measured at their own size")]
+    SizeOfVolumes {
+        /// The model.
+        model: String,
+    },
     /// A plan of another version of the program names weights that this one does not have.
     #[error("this segbench has no weights `{tag}` of its own")]
     NotShipped {
@@ -202,6 +208,7 @@ impl Explain for Error {
             | Self::SizesDiffer { .. }
             | Self::BadValue { .. }
             | Self::BadResults { .. } => ErrorKind::InvalidData,
+            Self::SizeOfVolumes { .. } => ErrorKind::Usage,
             Self::Candle(_) => ErrorKind::Device,
             Self::Storage(err) => err.kind(),
             Self::Tables(err) => err.kind(),
@@ -236,6 +243,7 @@ impl Explain for Error {
             }
             Self::NoFrame { .. } => Some("remove files that are no predictions, or name them as the photos are named".into()),
             Self::TwoPredictions { .. } => Some("remove one of the two".into()),
+            Self::SizeOfVolumes { .. } => Some("leave `--size` out".into()),
             Self::SizesDiffer { .. } | Self::NotFrameSize { .. } => Some("resize the logits to this size before the argmax, never the label map".into()),
             Self::BadValue { .. } => {
                 Some("say how the files are coded with `--encoding train-id|source-id|color`; 255 means \"no class\"".into())

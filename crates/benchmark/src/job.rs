@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use segbench_datasets::PreparedDataset;
-use segbench_models::{InputSpec, zoo};
+use segbench_models::{Input, zoo};
 use segbench_tables::LatencyRow;
 use segbench_transforms::Normalization;
 use segbench_types::{Accuracy, Protocol, RunRecord, Speed, SpeedPoint, Task, Timing};
@@ -210,6 +210,9 @@ impl Job {
             .ok_or_else(|| Error::BadResults { reason: format!("there is no task {index}") })?;
         let sizes = match options.sizes.as_slice() {
             [] => vec![accuracy::usual_size(dataset, &self.split)?],
+            _ if loaded.predictor.input() == Input::Volume => {
+                return Err(Error::SizeOfVolumes { model: self.model.clone() });
+            }
             sizes => sizes.to_vec(),
         };
         let measured = speed::measure(
@@ -261,8 +264,8 @@ impl Job {
         }
         let preprocessing = model.card().preprocessing;
         let normalization = Normalization { mean: preprocessing.mean, std: preprocessing.std };
-        let parameters = model.inventory(InputSpec::rgb(classes))?.parameters();
-        let predictor = Predictor::new(network, normalization, classes, device);
+        let parameters = model.inventory(model.spec(classes))?.parameters();
+        let predictor = Predictor::new(network, normalization, classes, model.input(), device);
         Ok(self.loaded.get_or_init(|| Loaded { predictor, normalization, parameters }))
     }
 

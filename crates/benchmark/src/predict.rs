@@ -1,11 +1,11 @@
-//! From an image to a label map under a protocol's inference rule.
+//! From an image or a volume to a label map under a protocol's inference rule.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
-use segbench_models::Segmentor;
+use segbench_models::{Input, Segmentor, volume_input};
 use segbench_nn::Context;
 use segbench_transforms::{Kernel, Normalization, View, Window, label_views, resize_image};
-use segbench_types::{Alignment, InferenceRule, LabelMap, LogitSteps};
+use segbench_types::{Alignment, InferenceRule, LabelMap, LogitSteps, Volume};
 
 use crate::Error;
 
@@ -18,23 +18,30 @@ pub struct Predictor {
     model: Box<dyn Segmentor>,
     normalization: Normalization,
     classes: usize,
+    input: Input,
     device: Device,
 }
 
 impl Predictor {
-    /// Wraps a network that was loaded for `classes` classes on `device`.
+    /// Wraps a network that was loaded for `classes` classes on `device` and looks at `input`.
     pub fn new(
         model: Box<dyn Segmentor>,
         normalization: Normalization,
         classes: usize,
+        input: Input,
         device: Device,
     ) -> Self {
-        Self { model, normalization, classes, device }
+        Self { model, normalization, classes, input, device }
     }
 
     /// Number of classes predicted.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// What the network looks at.
+    pub fn input(&self) -> Input {
+        self.input
     }
 
     /// The network.
@@ -116,6 +123,17 @@ impl Predictor {
             is_mirrored,
             is_resized_twice: rule.steps == LogitSteps::InputThenLabel,
         })
+    }
+
+    /// Labels a volume at its own size: the slices of the map lie below each other.
+    ///
+    /// # Errors
+    /// [`Error::Models`] or [`Error::Candle`] if the network fails.
+    pub fn label_volume(&self, volume: &Volume) -> Result<LabelMap, Error> {
+        let [depth, height, width] = volume.size();
+        let output = self.model.forward(&volume_input(volume, &self.device)?, &Context::eval())?;
+        let maps = self.model.labels(&output, (depth * height, width))?;
+        maps.into_iter().next().ok_or_else(|| Error::BadResults { reason: "a pass without a volume".into() })
     }
 }
 

@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use segbench_datasets::PreparedDataset;
+use segbench_models::{Input, volume_input};
 use segbench_nn::Context;
 use segbench_transforms::{Kernel, Normalization, resize_image};
 use segbench_types::SpeedPoint;
@@ -40,8 +41,12 @@ pub(crate) fn measure(
     let share = Duration::from_secs_f64(seconds / (sizes.len() * batches.len()).max(1) as f64);
     let (mut points, mut latencies, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for &[height, width] in sizes {
-        let image = first_image(dataset, split, height, width)?;
-        let one = normalized(&image, normalization, predictor.device())?;
+        let one = match predictor.input() {
+            Input::Image => {
+                normalized(&first_image(dataset, split, height, width)?, normalization, predictor.device())?
+            }
+            Input::Volume => first_volume(dataset, split, [height, width], predictor.device())?,
+        };
         for &batch in batches {
             let input = Tensor::cat(&vec![&one; batch as usize], 0)?;
             reset_peak_memory();
@@ -67,6 +72,19 @@ fn first_image(
     let nothing = || Error::NothingToEvaluate { dataset: dataset.info.name.clone(), split: split.into() };
     let record = dataset.records(split).into_iter().next().ok_or_else(nothing)?;
     Ok(resize_image(&dataset.image(record)?, width, height, Kernel::Cv2Linear))
+}
+
+/// The first volume of the split with so many rows, in all slices together, and columns.
+fn first_volume(
+    dataset: &PreparedDataset,
+    split: &str,
+    size: [u32; 2],
+    device: &Device,
+) -> Result<Tensor, Error> {
+    let nothing = || Error::NothingToEvaluate { dataset: dataset.info.name.clone(), split: split.into() };
+    let records = dataset.records(split);
+    let record = records.iter().find(|record| [record.height, record.width] == size).ok_or_else(nothing)?;
+    Ok(volume_input(&dataset.volume(record)?, device)?)
 }
 
 /// Times of all queries after warm-up, in milliseconds.

@@ -97,10 +97,10 @@ pub(crate) enum Command {
         /// Checkpoint file or tag.
         #[arg(long)]
         weights: String,
-        /// Images.
+        /// Images, or volumes in npy files for a network of volumes.
         #[arg(required = true)]
         input: Vec<PathBuf>,
-        /// Folder for the label maps.
+        /// Folder for the label maps: PNGs, or npy files for volumes.
         #[arg(long)]
         output: PathBuf,
         /// Device: `cpu`, `cuda`, `cuda:1`, `metal`, or `auto`.

@@ -11,9 +11,12 @@ use image::RgbImage;
 use rayon::prelude::*;
 use segbench_datasets::PreparedDataset;
 use segbench_losses::Target;
+use segbench_models::Input;
+use segbench_targets::Grid;
 use segbench_transforms::{Augmentation, Normalization};
-use segbench_types::{ImageRecord, LabelMap, Rng};
+use segbench_types::{ImageRecord, LabelMap, Rng, Volume};
 
+use crate::volumes::VolumeAugmentation;
 use crate::{Error, TrainOptions};
 
 /// Marks of the random streams, so that no two uses share one.
@@ -22,14 +25,26 @@ const AUGMENT: u64 = 2;
 
 /// The input of one step.
 pub(crate) struct Batch {
-    /// (B, 3, H, W), normalized.
+    /// (B, 3, H, W), normalized, or (B, 1, D, H, W), standardized.
     pub(crate) images: Tensor,
     /// The labels of the same crops.
     pub(crate) target: Target,
 }
 
-/// A decoded image with its labels.
-type Example = Arc<(RgbImage, LabelMap)>;
+/// What was decoded.
+enum Scan {
+    Image(RgbImage),
+    Volume(Volume),
+}
+
+/// A decoded image or volume with its labels.
+type Example = Arc<(Scan, LabelMap)>;
+
+/// How examples become inputs.
+enum Way {
+    Images(Augmentation, Normalization),
+    Volumes(VolumeAugmentation),
+}
 
 /// The labelled images of the train split.
 pub(crate) struct Examples<'a> {
@@ -37,8 +52,7 @@ pub(crate) struct Examples<'a> {
     records: Vec<&'a ImageRecord>,
     /// One place per image, if all of them may stay in memory.
     cache: Option<Vec<OnceLock<Example>>>,
-    augmentation: Augmentation,
-    normalization: Normalization,
+    way: Way,
     batch: usize,
     seed: u64,
 }
@@ -48,27 +62,39 @@ impl<'a> Examples<'a> {
         dataset: &'a PreparedDataset,
         options: &TrainOptions,
         normalization: Normalization,
+        input: Input,
     ) -> Result<Self, Error> {
         let records = labelled(dataset, "train");
         if records.is_empty() {
             return Err(Error::NoImages { dataset: dataset.info.name.clone(), split: "train" });
         }
-        // Three bytes of color and one of label per pixel.
-        let bytes: u64 =
-            records.iter().map(|record| 4 * u64::from(record.width) * u64::from(record.height)).sum();
+        let way = match input {
+            Input::Image => Way::Images(
+                Augmentation {
+                    scale: (options.scale[0], options.scale[1]),
+                    crop: (options.crop[0], options.crop[1]),
+                    category_max_ratio: options.category_max_ratio,
+                    flip: options.flip,
+                    jitter: options.jitter,
+                },
+                normalization,
+            ),
+            Input::Volume => Way::Volumes(VolumeAugmentation {
+                window: window(dataset, &records, options)?,
+                flip: options.flip,
+                jitter: options.jitter,
+            }),
+        };
+        // Three bytes of color or four of intensity, and one of label.
+        let per_pixel = if input == Input::Image { 4 } else { 5 };
+        let pixels = records.iter().map(|record| u64::from(record.width) * u64::from(record.height));
+        let bytes = per_pixel * pixels.sum::<u64>();
         let fits = bytes <= options.cache_mib << 20;
         Ok(Self {
             dataset,
             cache: fits.then(|| records.iter().map(|_| OnceLock::new()).collect()),
             records,
-            augmentation: Augmentation {
-                scale: (options.scale[0], options.scale[1]),
-                crop: (options.crop[0], options.crop[1]),
-                category_max_ratio: options.category_max_ratio,
-                flip: options.flip,
-                jitter: options.jitter,
-            },
-            normalization,
+            way,
             batch: options.batch,
             seed: options.seed,
         })
@@ -76,19 +102,49 @@ impl<'a> Examples<'a> {
 
     /// The batch of a step, counted from 0.
     pub(crate) fn batch(&self, step: u64) -> Result<Batch, Error> {
-        let (height, width) = (self.augmentation.crop.0 as usize, self.augmentation.crop.1 as usize);
-        let mut planes = vec![0.0; self.batch * 3 * height * width];
-        let slots = planes.par_chunks_mut(3 * height * width).zip(self.indices(step)).enumerate();
+        let shape = match &self.way {
+            Way::Images(augmentation, _) => {
+                let (height, width) = augmentation.crop;
+                vec![self.batch, 3, height as usize, width as usize]
+            }
+            Way::Volumes(augmentation) => [&[self.batch, 1][..], &augmentation.window].concat(),
+        };
+        let mut planes = vec![0.0; shape.iter().product()];
+        let slots = planes.par_chunks_mut(shape[1..].iter().product()).zip(self.indices(step)).enumerate();
         let labels = slots.map(|(slot, (planes, index))| {
-            let example = self.example(index)?;
             let mut rng = Rng::new(self.seed, &[AUGMENT, step, slot as u64]);
-            let (image, labels) = self.augmentation.apply(&example.0, &example.1, &mut rng);
-            self.normalization.apply(&image, planes);
-            Ok(labels)
+            self.augment(&*self.example(index)?, &mut rng, planes)
         });
-        let labels: Vec<LabelMap> = labels.collect::<Result<_, Error>>()?;
-        let images = Tensor::from_vec(planes, (self.batch, 3, height, width), &Device::Cpu)?;
-        Ok(Batch { images, target: Target::stack(&labels)? })
+        let labels: Vec<Vec<u8>> = labels.collect::<Result<_, Error>>()?;
+        let labels = labels.concat();
+        let target = match shape[2..] {
+            [depth, height, width] => {
+                Target::volumes(labels, self.batch, Grid::volume(depth, height, width))?
+            }
+            _ => Target::new(labels, self.batch, shape[2], shape[3])?,
+        };
+        Ok(Batch { images: Tensor::from_vec(planes, shape, &Device::Cpu)?, target })
+    }
+
+    /// Writes an example's input and returns its labels.
+    fn augment(
+        &self,
+        (scan, labels): &(Scan, LabelMap),
+        rng: &mut Rng,
+        out: &mut [f32],
+    ) -> Result<Vec<u8>, Error> {
+        match (&self.way, scan) {
+            (Way::Images(augmentation, normalization), Scan::Image(image)) => {
+                let (image, labels) = augmentation.apply(image, labels, rng);
+                normalization.apply(&image, out);
+                Ok(labels.into_vec())
+            }
+            (Way::Volumes(augmentation), Scan::Volume(volume)) => {
+                Ok(augmentation.apply(volume, labels, rng, out))
+            }
+            // `example` decodes what `way` takes.
+            _ => Err(Error::NoImages { dataset: self.dataset.info.name.clone(), split: "train" }),
+        }
     }
 
     /// The images of a step by their place in the split.
@@ -118,13 +174,33 @@ impl<'a> Examples<'a> {
             return Ok(Arc::clone(example));
         }
         let record = self.records[index];
-        let example = Arc::new((self.dataset.image(record)?, self.dataset.labels(record)?));
+        let scan = match self.way {
+            Way::Images(..) => Scan::Image(self.dataset.image(record)?),
+            Way::Volumes(_) => Scan::Volume(self.dataset.volume(record)?),
+        };
+        let example = Arc::new((scan, self.dataset.labels(record)?));
         if let Some(cached) = cached {
             // Two slots may decode the same image at once; one copy is kept.
             return Ok(Arc::clone(cached.get_or_init(|| example)));
         }
         Ok(example)
     }
+}
+
+/// Depth, height and width of a training window: the crop that was asked for, and no more than the largest volume has.
+fn window(
+    dataset: &PreparedDataset,
+    records: &[&ImageRecord],
+    options: &TrainOptions,
+) -> Result<[usize; 3], Error> {
+    let mut largest = [0; 3];
+    for record in records {
+        let size = dataset.volume_size(record)?;
+        largest = std::array::from_fn(|axis| largest[axis].max(size[axis]));
+    }
+    let [height, width] = options.crop;
+    let asked = [options.crop_depth, height, width];
+    Ok(std::array::from_fn(|axis| largest[axis].min(asked[axis] as usize)))
 }
 
 /// The images of a split that have labels, in the order of the manifest.

@@ -13,6 +13,7 @@ mod output;
 mod schedule;
 mod train;
 mod validation;
+mod volumes;
 
 pub use error::Error;
 pub use log::LogRecord;

@@ -18,6 +18,9 @@ pub struct TrainOptions {
     pub batch: usize,
     /// Height and width of a training crop in pixels, multiples of 32. Default 256 x 512.
     pub crop: [u32; 2],
+    /// Slices of a training crop of a volume; `crop` bounds its height and width, and a crop is never larger than the largest volume.
+    /// Default 32.
+    pub crop_depth: u32,
     /// Lowest and highest factor of the random resize, relative to the image's own size. Default 0.5 to 2, as mmsegmentation.
     pub scale: [f32; 2],
     /// Probability of a horizontal flip. Default 0.5.
@@ -72,6 +75,7 @@ impl Default for TrainOptions {
             steps: 4000,
             batch: 4,
             crop: [256, 512],
+            crop_depth: 32,
             scale: [0.5, 2.0],
             flip: 0.5,
             jitter: true,
@@ -114,6 +118,7 @@ impl TrainOptions {
             height > 0 && width > 0 && height % 32 == 0 && width % 32 == 0,
             format!("`crop` is {height} x {width}, expected multiples of 32"),
         );
+        require(self.crop_depth > 0, "`crop_depth` is 0".into());
         let [low, high] = self.scale;
         require(
             low > 0.0 && low <= high && high.is_finite(),

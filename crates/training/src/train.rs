@@ -7,7 +7,7 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use segbench_datasets::PreparedDataset;
 use segbench_losses::{Recipe, Target};
-use segbench_models::{InputSpec, SegOutput, Segmentor, zoo};
+use segbench_models::{Input, SegOutput, Segmentor, zoo};
 use segbench_nn::Context;
 use segbench_nn::ops::resize_bilinear;
 use segbench_nn::weights::Parameters;
@@ -20,7 +20,7 @@ use crate::log::{Log, LogRecord};
 use crate::optimizer::AdamW;
 use crate::output::{ClassResult, TrainingCard, write_weights};
 use crate::schedule::learning_rate;
-use crate::validation::{Validation, predictions, validate};
+use crate::validation::{Validation, validate};
 use crate::{Error, TrainOptions};
 
 /// Batches that are prepared ahead of the step that needs them.
@@ -85,10 +85,11 @@ pub fn train(
     let model = zoo::find(model)?;
     let preprocessing = model.card().preprocessing;
     let normalization = Normalization { mean: preprocessing.mean, std: preprocessing.std };
-    let examples = Examples::new(dataset, options, normalization)?;
+    let input = model.input();
+    let examples = Examples::new(dataset, options, normalization, input)?;
     let recipe = options.loss.build(Some(classes))?;
     let parameters = Parameters::new(options.seed);
-    let network = model.build(InputSpec::rgb(classes), parameters.var_builder(&Device::Cpu))?;
+    let network = model.build(model.spec(classes), parameters.var_builder(&Device::Cpu))?;
     let mut optimizer = AdamW::new(&parameters);
     let mut state = State {
         model: model.name(),
@@ -116,6 +117,7 @@ pub fn train(
         folder,
         progress,
         normalization,
+        input,
         network: network.as_ref(),
         recipe,
         parameters: &parameters,
@@ -150,6 +152,7 @@ struct Training<'a> {
     folder: &'a Path,
     progress: &'a dyn Progress,
     normalization: Normalization,
+    input: Input,
     network: &'a dyn Segmentor,
     recipe: Recipe,
     parameters: &'a Parameters,
@@ -267,7 +270,7 @@ impl Training<'_> {
         Ok(StepResult { loss: value, grad_norm, learning_rate, accuracy })
     }
 
-    /// The loss of the logits resized to the labels, and of those of auxiliary heads.
+    /// The loss of the logits resized to the labels, and of those of auxiliary heads; those of volumes have the labels' size.
     fn loss(&self, output: &SegOutput, target: &Target) -> Result<Tensor, Error> {
         let target = &match &self.options.class_weights {
             Some(given) => target.clone().with_class_weights(&given.weights),
@@ -276,9 +279,13 @@ impl Training<'_> {
         let last = self.options.steps.saturating_sub(1).max(1);
         let progress = self.state.step as f64 / last as f64;
         let of = |logits: &Tensor| -> Result<Tensor, Error> {
-            let resized =
-                resize_bilinear(logits, target.height(), target.width(), self.network.align_corners())?;
-            Ok(self.recipe.forward(&resized, target, progress)?)
+            let logits = match self.input {
+                Input::Image => {
+                    &resize_bilinear(logits, target.height(), target.width(), self.network.align_corners())?
+                }
+                Input::Volume => logits,
+            };
+            Ok(self.recipe.forward(logits, target, progress)?)
         };
         let mut loss = of(&output.logits)?;
         for logits in &output.auxiliary {
@@ -296,9 +303,10 @@ impl Training<'_> {
     }
 
     fn accuracy(&self, output: &SegOutput, target: &Target) -> Result<Option<f64>, Error> {
-        let size = (target.height(), target.width());
-        let predicted = predictions(&output.logits, size, self.network.align_corners())?;
-        let labelled = target.labels().iter().zip(&predicted).filter(|(label, _)| **label != IGNORE);
+        let [depth, height, width] = target.grid().size();
+        let predicted = self.network.labels(output, (depth * height, width))?;
+        let predicted = predicted.iter().flat_map(|map| map.as_slice());
+        let labelled = target.labels().iter().zip(predicted).filter(|(label, _)| **label != IGNORE);
         let (right, all) = labelled.fold((0_u64, 0_u64), |(right, all), (label, predicted)| {
             (right + u64::from(label == predicted), all + 1)
         });
@@ -311,8 +319,15 @@ impl Training<'_> {
         }
         let start = Instant::now();
         let step = self.state.step;
-        let found =
-            validate(self.network, self.dataset, &self.validation, &self.normalization, step, self.progress)?;
+        let found = validate(
+            self.network,
+            self.input,
+            self.dataset,
+            &self.validation,
+            &self.normalization,
+            step,
+            self.progress,
+        )?;
         let time = start.elapsed().as_secs_f64();
         self.timings.validation += time;
         let names = self.dataset.info.catalog.names().map(str::to_owned);

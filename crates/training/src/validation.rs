@@ -6,9 +6,9 @@
 use candle_core::{Device, Tensor};
 use segbench_datasets::PreparedDataset;
 use segbench_metrics::{ConfusionMatrix, Scores};
-use segbench_models::Segmentor;
+use segbench_models::{Input, Segmentor, volume_input};
 use segbench_nn::Context;
-use segbench_transforms::{Normalization, upsample_argmax};
+use segbench_transforms::Normalization;
 use segbench_types::{ImageRecord, Progress};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,7 @@ pub(crate) struct Validation {
 /// Predicts and counts all of `records`.
 pub(crate) fn validate(
     network: &dyn Segmentor,
+    input: Input,
     dataset: &PreparedDataset,
     records: &[&ImageRecord],
     normalization: &Normalization,
@@ -39,14 +40,20 @@ pub(crate) fn validate(
     let classes = dataset.info.catalog.len();
     let mut counts = ConfusionMatrix::new(classes);
     for record in records {
-        let image = dataset.image(record)?;
-        let size = (image.height() as usize, image.width() as usize);
-        let mut planes = vec![0.0; 3 * size.0 * size.1];
-        normalization.apply(&image, &mut planes);
-        let input = Tensor::from_vec(planes, (1, 3, size.0, size.1), &Device::Cpu)?;
-        let logits = network.forward(&input, &Context::eval().without_gradients())?.logits;
-        let predicted = predictions(&logits, size, network.align_corners())?;
-        counts.count(dataset.labels(record)?.as_slice(), &predicted)?;
+        let size = (record.height as usize, record.width as usize);
+        let input = match input {
+            Input::Image => {
+                let mut planes = vec![0.0; 3 * size.0 * size.1];
+                normalization.apply(&dataset.image(record)?, &mut planes);
+                Tensor::from_vec(planes, (1, 3, size.0, size.1), &Device::Cpu)?
+            }
+            Input::Volume => volume_input(&dataset.volume(record)?, &Device::Cpu)?,
+        };
+        let output = network.forward(&input, &Context::eval().without_gradients())?;
+        let truth = dataset.labels(record)?;
+        for predicted in network.labels(&output, size)? {
+            counts.count(truth.as_slice(), predicted.as_slice())?;
+        }
         task.advance(1);
     }
     let scores = Scores::of(&counts);
@@ -57,18 +64,4 @@ pub(crate) fn validate(
         mean_recall: scores.mean_recall,
         classes: scores.classes.iter().map(|class| class.iou).collect(),
     })
-}
-
-/// The labels of all images of a batch of logits, at `size` = (height, width).
-pub(crate) fn predictions(
-    logits: &Tensor,
-    size: (usize, usize),
-    align_corners: bool,
-) -> Result<Vec<u8>, Error> {
-    let (_, classes, height, width) = logits.dims4()?;
-    let values = logits.detach().flatten_all()?.to_vec1::<f32>()?;
-    let maps = values.chunks_exact(classes * height * width);
-    let labels = maps
-        .flat_map(|map| upsample_argmax(map, classes, (height, width), size, size, align_corners).into_vec());
-    Ok(labels.collect())
 }

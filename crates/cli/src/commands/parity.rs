@@ -34,19 +34,20 @@ pub(crate) fn forward(request: &Request, global: &Global) -> Result<(), Failure>
         Failure::new(
             ErrorKind::InvalidData,
             format!("`{}`: {reason}", request.input.display()),
-            "the input is a safetensors file with a tensor `input` (B, 3, H, W) f32",
+            "the input is a safetensors file with a tensor `input` (B, 3, H, W) f32, (B, 1, D, H, W) for a network of volumes",
         )
     };
     let inputs = safetensors::load_buffer(&bytes, &device).map_err(|err| wrong(err.to_string()))?;
     let input = inputs.get("input").ok_or_else(|| wrong("it has no tensor `input`".into()))?;
-    let (_, _, height, width) = input.dims4().map_err(|err| wrong(err.to_string()))?;
 
     let context = if request.trace { Context::eval().with_trace() } else { Context::eval() };
     let output = network.forward(input, &context)?;
-    let logits = if request.full {
-        resize_bilinear(&output.logits, height, width, network.align_corners())?
-    } else {
-        output.logits
+    let logits = match *input.dims() {
+        [_, _, height, width] if request.full => {
+            resize_bilinear(&output.logits, height, width, network.align_corners())?
+        }
+        // A network of volumes labels them at their own size.
+        _ => output.logits,
     };
     let mut outputs: BTreeMap<String, Tensor> = context.trace().into_iter().collect();
     outputs.insert("logits".into(), logits);

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use segbench_benchmark::Predictor;
-use segbench_datasets::{label_png, read_image};
+use segbench_datasets::{label_png, read_image, read_volume, write_label_volume};
+use segbench_models::Input;
 use segbench_transforms::Normalization;
 use segbench_types::{ClassCatalog, Progress as _};
 
@@ -29,13 +30,21 @@ pub(crate) fn predict(
     let (network, _, classes) = model.load(stored.source().tensors(&device)?, &device)?;
     let normalization = Normalization { mean: card.preprocessing.mean, std: card.preprocessing.std };
     let catalog = catalog(classes, stored.training.as_ref().map(|training| training.dataset.as_str()));
-    let predictor = Predictor::new(network, normalization, classes, device);
+    let predictor = Predictor::new(network, normalization, classes, model.input(), device);
     let bar = console.start("predict", inputs.len() as u64);
     for input in inputs {
-        let image = read_image(input)?;
-        let map = predictor.label_map(&image)?;
-        let stem = input.file_stem().unwrap_or_default();
-        label_png::write(&output.join(stem).with_extension("png"), &map, &catalog)?;
+        let file = output.join(input.file_stem().unwrap_or_default());
+        match model.input() {
+            Input::Image => {
+                let map = predictor.label_map(&read_image(input)?)?;
+                label_png::write(&file.with_extension("png"), &map, &catalog)?;
+            }
+            Input::Volume => {
+                let volume = read_volume(input)?;
+                let map = predictor.label_volume(&volume)?;
+                write_label_volume(&file.with_extension("npy"), &map, volume.size()[0])?;
+            }
+        }
         bar.advance(1);
     }
     Ok(())

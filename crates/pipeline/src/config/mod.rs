@@ -182,7 +182,8 @@ pub struct TrainConfig {
     /// Highest learning rate, reached after the warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
-    /// A loss by name, or several with their weights and options (`segbench list losses`). Default: `cross-entropy`.
+    /// A loss by name, or several with their weights and options (`segbench list losses`). Default: the
+    /// model's own, which is `cross-entropy` but for V-Net.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "loss::schema")]
     pub loss: Option<RecipeOptions>,

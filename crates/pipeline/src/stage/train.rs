@@ -102,7 +102,10 @@ impl TrainStage {
         set(&mut options.steps, config.steps);
         set(&mut options.seed, config.seed);
         set(&mut options.validate_every, config.validate_every);
-        options.loss = config.loss.clone().unwrap_or(options.loss);
+        options.loss = match &config.loss {
+            Some(loss) => loss.clone(),
+            None => segbench_models::zoo::find(&self.model)?.loss(),
+        };
         options.batch = config.batch.unwrap_or(options.batch);
         options.crop = config.crop.map_or(options.crop, |crop| [crop.height, crop.width]);
         options.scale = config.scale.unwrap_or(options.scale);
