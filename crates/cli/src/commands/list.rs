@@ -1,8 +1,8 @@
 //! `list` and `show`.
 
 use segbench_metrics::METRICS;
+use segbench_models::WeightSource;
 use segbench_models::zoo::{self, find};
-use segbench_models::{InputSpec, WeightSource};
 use segbench_tables::Table;
 use segbench_types::Protocol;
 
@@ -148,7 +148,7 @@ pub(crate) fn show(model: &str, console: &Console) -> Result<(), Failure> {
         format!("{} — {} ({})", preset.name(), card.title, card.year),
         format!("paper       {}", card.paper_url),
         format!("status      {}", card.status.name()),
-        format!("parameters  {} (19 classes)", preset.inventory(InputSpec::rgb(19))?.parameters()),
+        format!("parameters  {} (19 classes)", preset.inventory(preset.spec(19))?.parameters()),
     ];
     for reference in card.references {
         lines.push(format!("reference   {}: {}", reference.project, reference.path));

@@ -150,6 +150,7 @@ fn all_built_in_descriptions_are_valid() {
             "cityscapes",
             "cityscapes-coarse",
             "gta5",
+            "phantom",
             "sample",
             "synthia",
             "synthia-cvpr16",
@@ -158,7 +159,7 @@ fn all_built_in_descriptions_are_valid() {
         ]
     );
     let classes: Vec<usize> = cards().iter().map(|card| card.catalog().len()).collect();
-    assert_eq!(classes, [150, 150, 2, 11, 31, 19, 19, 19, 19, 22, 12, 13, 21]);
+    assert_eq!(classes, [150, 150, 2, 11, 31, 19, 19, 19, 4, 19, 22, 12, 13, 21]);
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use candle_core::{DType, Device, Tensor};
 use libtest_mimic::Failed;
 use segbench_models::zoo::{self, Model};
-use segbench_models::{InputSpec, Segmentor, Tensors};
+use segbench_models::{Input, Segmentor, Tensors};
 use segbench_nn::Context;
 use segbench_nn::weights::{Tracked, seeded};
 
@@ -62,13 +62,25 @@ impl Fixture {
         self.names.iter().map(|named| Ok((named.name.clone(), named.tensor()?))).collect()
     }
 
-    /// The images, without the borders that a reference with a divisor does not take.
+    /// The images, without the borders that a reference with a divisor does not take, or the volumes.
     pub(crate) fn input(&self) -> Result<Tensor, Failed> {
+        if self.model.input() == Input::Volume {
+            return self.volumes();
+        }
         let values = seeded("input", &[INPUT.iter().product()]).into_iter().map(|value| 20.0 * value);
         let images = Tensor::from_vec(values.collect(), &INPUT, &Device::Cpu)?;
         let divisor = self.model.card().preprocessing.divisor as usize;
         let [height, width] = [INPUT[2], INPUT[3]].map(|side| side / divisor * divisor);
         Ok(images.narrow(2, 0, height)?.narrow(3, 0, width)?.contiguous()?)
+    }
+
+    /// As large as the stored logits of a prediction.
+    fn volumes(&self) -> Result<Tensor, Failed> {
+        let shape: Vec<u32> = self.stored("head", "shape")?.to_vec1()?;
+        let sides = shape.iter().skip(2).map(|&side| side as usize);
+        let dims: Vec<usize> = [shape[0] as usize, 1].into_iter().chain(sides).collect();
+        let values = seeded("volume", &[dims.iter().product()]).into_iter().map(|value| 2.0 * value);
+        Ok(Tensor::from_vec(values.collect(), dims, &Device::Cpu)?)
     }
 
     /// The network with these weights in place of the stored ones and with these settings, whatever the weights show.
@@ -78,7 +90,7 @@ impl Fixture {
         config: &serde_json::Value,
     ) -> Result<Box<dyn Segmentor>, Failed> {
         let tracked = Tracked::new(self.model.adapt(tensors)?);
-        Ok(self.model.build_with(config, InputSpec::rgb(CLASSES), tracked.var_builder(&Device::Cpu))?)
+        Ok(self.model.build_with(config, self.model.spec(CLASSES), tracked.var_builder(&Device::Cpu))?)
     }
 
     /// Compares every stage of a pass with the stored one.

@@ -7,6 +7,7 @@ mod general;
 mod mmseg;
 mod mutation;
 mod parity;
+mod vnet;
 mod weights;
 
 use std::process::ExitCode;
@@ -18,8 +19,14 @@ type Check = Result<(), Failed>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let groups =
-        [general::trials(), mmseg::trials(), parity::trials(), mutation::trials(), weights::trials()];
+    let groups = [
+        general::trials(),
+        mmseg::trials(),
+        parity::trials(),
+        mutation::trials(),
+        vnet::trials(),
+        weights::trials(),
+    ];
     libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit_code()
 }
 

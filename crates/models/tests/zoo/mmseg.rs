@@ -34,12 +34,14 @@ const LARGE: [&str; 16] = [
     "upernet-r50",
 ];
 
+/// Networks with other references, which have their own checks.
+const OTHERS: [&str; 2] = ["segformer", "vnet"];
+
 /// A model, the reference's case, and the backbone in place of the preset's.
 type Case = (String, &'static str, Option<serde_json::Value>);
 
 fn cases() -> Vec<Case> {
-    // SegFormer, whose own names are those of another project, has its own checks.
-    let networks = zoo::ZOO.iter().map(|entry| entry.card.name).filter(|name| *name != "segformer");
+    let networks = zoo::ZOO.iter().map(|entry| entry.card.name).filter(|name| !OTHERS.contains(name));
     let models = networks.map(|name| format!("{name}-tiny")).chain(LARGE.map(str::to_owned));
     let mut cases: Vec<Case> = models.map(|model| (model, "mmseg", None)).collect();
     let resnet = |config| Some(json!({ "resnet": config }));
@@ -79,7 +81,7 @@ fn settings(fixture: &Fixture, backbone: Option<serde_json::Value>) -> serde_jso
 }
 
 /// Every tensor of the reference is used, and every stage is equal.
-fn predicts(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
+pub(crate) fn predicts(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
     let fixture = Fixture::open(model, reference)?;
     let config = settings(&fixture, backbone);
     let (network, report, classes) = fixture.model.load_with(&config, fixture.tensors()?, &Device::Cpu)?;
@@ -88,12 +90,15 @@ fn predicts(model: &str, reference: &str, backbone: Option<serde_json::Value>) -
 }
 
 /// Heads and gradients of a training pass are equal: statistics of the batch, auxiliary head, backward pass.
-fn trains(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
+pub(crate) fn trains(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> Check {
     let fixture = Fixture::open(model, reference)?;
     let config = without_dropout(&settings(&fixture, backbone));
     let parameters = Parameters::new(0);
-    let network =
-        fixture.model.build_with(&config, InputSpec::rgb(CLASSES), parameters.var_builder(&Device::Cpu))?;
+    let network = fixture.model.build_with(
+        &config,
+        fixture.model.spec(CLASSES),
+        parameters.var_builder(&Device::Cpu),
+    )?;
     let tensors = fixture.tensors()?.into_iter();
     parameters.load(&tensors.filter(|(name, _)| !name.ends_with("num_batches_tracked")).collect())?;
     let ctx = Context::train(0, 0).with_trace();
@@ -119,7 +124,7 @@ fn trains(model: &str, reference: &str, backbone: Option<serde_json::Value>) -> 
         }
     }
     // In the deep networks rounding leaves only those near the output comparable.
-    let expected = if reference == "mmseg" && model.ends_with("tiny") { 3 } else { 1 };
+    let expected = if ["mmseg", "monai"].contains(&reference) && model.ends_with("tiny") { 3 } else { 1 };
     ensure(compared >= expected, || format!("{compared} gradients compared"))
 }
 
@@ -141,7 +146,7 @@ fn counts() -> Check {
         ensure(count == expected.parse::<usize>()?, || format!("{line}: counted {count}"))?;
         counted.insert(name.to_owned());
     }
-    let models = zoo::models().into_iter().filter(|model| model.card().name != "segformer");
+    let models = zoo::models().into_iter().filter(|model| !OTHERS.contains(&model.card().name));
     let missing: Vec<String> =
         models.map(|model| model.name()).filter(|name| !counted.contains(name)).collect();
     ensure(missing.is_empty(), || format!("no count of {missing:?}"))
