@@ -15,4 +15,5 @@ mod in_place;
 mod palettes;
 mod support;
 mod synthia;
+mod volumes;
 mod whole;
