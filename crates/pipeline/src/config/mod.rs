@@ -182,8 +182,7 @@ pub struct TrainConfig {
     /// Highest learning rate, reached after the warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
-    /// A loss by name, or several with their weights and options (`segbench list losses`). Default: the
-    /// model's own, which is `cross-entropy` but for V-Net.
+    /// A loss by name, or several with their weights and options (`segbench list losses`). Default: the model's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "loss::schema")]
     pub loss: Option<RecipeOptions>,
