@@ -14,7 +14,7 @@ use crate::backbones::{self, resnet};
 use crate::features::{Backbone, Head, Neck, Stage};
 use crate::heads::fcn;
 use crate::segmentor::AUXILIARY_WEIGHT;
-use crate::{Error, InputSpec, ModelCard, Result, SegOutput, Segmentor, necks};
+use crate::{InputSpec, ModelCard, Result, SegOutput, Segmentor, necks};
 
 /// Settings of a decoding head.
 pub trait HeadConfig: Default + Serialize + DeserializeOwned + 'static {
@@ -51,6 +51,23 @@ pub trait Recipe: 'static {
 
     /// The preset that the bare name stands for.
     const DEFAULT_PRESET: &'static str;
+
+    /// What the names of the backbone's parameters begin with.
+    const BACKBONE: &'static str = "backbone";
+
+    /// The layouts other than the canonical one in which weights exist.
+    fn layouts() -> &'static [Layout] {
+        &[]
+    }
+
+    /// What canonical weights show of the settings beside classes, channels and auxiliary heads.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names a tensor which would show it and is absent.
+    fn recognize(config: Config<Self::Head>, _: &Tensors) -> Result<Config<Self::Head>, String> {
+        Ok(config)
+    }
 }
 
 /// Settings of a network; the default is mmsegmentation's with the dilated ResNet-50.
@@ -136,7 +153,7 @@ impl<R: Recipe> Architecture for R {
     }
 
     fn build(config: &Self::Config, io: InputSpec, vb: VarBuilder) -> Result<Box<dyn Segmentor>> {
-        let backbone = config.backbone.build(io.channels, vb.pp("backbone"))?;
+        let backbone = config.backbone.build(io.channels, vb.pp(R::BACKBONE))?;
         let neck = config.neck.as_ref().map(|neck| neck.build(backbone.stages(), vb.pp("neck")));
         let (stages, align) = (config.stages(), config.align_corners);
         let head = config.decode_head.build(&stages, io.classes, align, vb.pp("decode_head"))?;
@@ -157,17 +174,17 @@ impl<R: Recipe> Architecture for R {
     }
 
     fn layouts() -> &'static [Layout] {
-        &[]
+        R::layouts()
     }
 
     /// Classes come from the classifier, and a checkpoint without auxiliary head is one of a network without.
     fn recognize(mut config: Self::Config, tensors: &Tensors) -> Result<(Self::Config, InputSpec), String> {
         let classes = size_of(tensors, &format!("decode_head.{}", R::Head::CLASSIFIER), 0)?;
-        let channels = size_of(tensors, &format!("backbone.{}", config.backbone.first_weight()), 1)?;
+        let channels = size_of(tensors, &format!("{}.{}", R::BACKBONE, config.backbone.first_weight()), 1)?;
         if !tensors.keys().any(|name| name.starts_with("auxiliary_head.")) {
             config.auxiliary_heads.clear();
         }
-        Ok((config, InputSpec { classes, channels }))
+        Ok((R::recognize(config, tensors)?, InputSpec { classes, channels }))
     }
 }
 
@@ -185,16 +202,7 @@ struct EncoderDecoder {
 
 impl Segmentor for EncoderDecoder {
     fn forward(&self, input: &Tensor, ctx: &Context) -> Result<SegOutput> {
-        match *input.dims() {
-            [batch, channels, height, width]
-                if batch * height * width > 0 && channels == self.io.channels => {}
-            ref dims => {
-                return Err(Error::Input {
-                    problem: format!("{} cannot take an input of shape {dims:?}", self.name),
-                    help: format!("it takes (batch, {}, height, width)", self.io.channels),
-                });
-            }
-        }
+        self.io.check(self.name, self.backbone.smallest_input(), input)?;
         let record = |part: &str, maps: &[Tensor]| {
             maps.iter().enumerate().for_each(|(index, map)| ctx.record(&format!("{part}.{index}"), map));
         };

@@ -19,6 +19,11 @@ pub trait Backbone: Send + Sync {
     /// The maps it makes.
     fn stages(&self) -> &[Stage];
 
+    /// The smallest height and width of an image that it takes.
+    fn smallest_input(&self) -> usize {
+        1
+    }
+
     /// Computes the maps.
     ///
     /// # Shapes

@@ -130,4 +130,25 @@ impl InputSpec {
     pub fn rgb(classes: usize) -> Self {
         Self { classes, channels: 3 }
     }
+
+    /// Refuses what is no batch of images with these channels and sides of at least `smallest` pixels.
+    pub(crate) fn check(&self, network: &str, smallest: usize, input: &Tensor) -> Result<()> {
+        match *input.dims() {
+            [batch, channels, height, width]
+                if batch > 0 && channels == self.channels && height.min(width) >= smallest.max(1) =>
+            {
+                Ok(())
+            }
+            ref dims => {
+                let sides = match smallest {
+                    0 | 1 => String::new(),
+                    _ => format!(" with sides of at least {smallest} pixels"),
+                };
+                Err(Error::Input {
+                    problem: format!("{network} cannot take an input of shape {dims:?}"),
+                    help: format!("it takes (batch, {}, height, width){sides}", self.channels),
+                })
+            }
+        }
+    }
 }

@@ -11,6 +11,8 @@ use segbench_nn::ops::{self, Conv2dOptions};
 use segbench_nn::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::features::{Backbone, Stage};
+
 /// Stages of the encoder.
 pub const STAGES: usize = 4;
 /// Side of the window of each stage's patch embedding.
@@ -86,6 +88,16 @@ impl Config {
         problems
     }
 
+    /// The maps of the four stages.
+    pub fn stages(&self) -> Vec<Stage> {
+        let mut stride = 1;
+        let stages = self.embed_dims.iter().zip(STRIDES).map(|(&channels, step)| {
+            stride *= step;
+            Stage { channels, stride }
+        });
+        stages.collect()
+    }
+
     /// The smallest height and width of an image for which no stage reduces its map to nothing.
     pub fn smallest_input(&self) -> usize {
         let mut stride = 1;
@@ -106,7 +118,9 @@ impl Config {
 /// The encoder.
 #[derive(Debug)]
 pub struct MixTransformer {
+    blocks: Vec<BlockStage>,
     stages: Vec<Stage>,
+    smallest_input: usize,
 }
 
 impl MixTransformer {
@@ -119,29 +133,31 @@ impl MixTransformer {
         let mut first = 0;
         let stages = (0..STAGES).map(|index| {
             let inputs = if index == 0 { channels } else { config.embed_dims[index - 1] };
-            let stage = Stage::new(config, index, inputs, first, &vb);
+            let stage = BlockStage::new(config, index, inputs, first, &vb);
             first += config.depths[index];
             stage
         });
-        Ok(Self { stages: stages.collect::<Result<_>>()? })
+        Ok(Self {
+            blocks: stages.collect::<Result<_>>()?,
+            stages: config.stages(),
+            smallest_input: config.smallest_input(),
+        })
+    }
+}
+
+impl Backbone for MixTransformer {
+    fn stages(&self) -> &[Stage] {
+        &self.stages
     }
 
-    /// The maps of the four stages, at a quarter, an eighth, a sixteenth and a thirty-second of the image's size; recorded as
-    /// `backbone.0` to `backbone.3`.
-    ///
-    /// # Shapes
-    ///
-    /// `x: (B, channels, H, W)`, result `(B, embed_dims[i], h, w)`.
-    ///
-    /// # Errors
-    ///
-    /// [`segbench_nn::Error::Shape`] if the image is smaller than [`Config::smallest_input`].
-    pub fn forward(&self, x: &Tensor, ctx: &Context) -> Result<Vec<Tensor>> {
+    fn smallest_input(&self) -> usize {
+        self.smallest_input
+    }
+
+    fn forward(&self, x: &Tensor, ctx: &Context) -> Result<Vec<Tensor>> {
         let mut features: Vec<Tensor> = Vec::with_capacity(STAGES);
-        for (index, stage) in self.stages.iter().enumerate() {
-            let map = stage.forward(features.last().unwrap_or(x), ctx)?;
-            ctx.record(&format!("backbone.{index}"), &map);
-            features.push(map);
+        for stage in &self.blocks {
+            features.push(stage.forward(features.last().unwrap_or(x), ctx)?);
         }
         Ok(features)
     }
@@ -149,14 +165,14 @@ impl MixTransformer {
 
 /// Patch embedding, blocks, norm.
 #[derive(Debug)]
-struct Stage {
+struct BlockStage {
     projection: Conv2d,
     embedding_norm: LayerNorm,
     blocks: Vec<Block>,
     norm: LayerNorm,
 }
 
-impl Stage {
+impl BlockStage {
     fn new(
         config: &Config,
         index: usize,

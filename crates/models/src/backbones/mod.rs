@@ -23,6 +23,8 @@ pub enum Config {
     Bisenetv2(bisenetv2::Config),
     /// A network of branches of all sizes.
     Hrnet(hrnet::Config),
+    /// A Mix Transformer.
+    Mit(mit::Config),
     /// A residual network.
     Resnet(resnet::Config),
     /// An encoder with a decoder that mirrors it.
@@ -36,6 +38,7 @@ impl Config {
             Self::Bisenet(config) | Self::Resnet(config) => config.problems(),
             Self::Bisenetv2(config) => config.problems(),
             Self::Hrnet(config) => config.problems(),
+            Self::Mit(config) => config.problems(),
             Self::Unet(config) => config.problems(),
         }
     }
@@ -46,6 +49,7 @@ impl Config {
             Self::Bisenet(config) => bisenet::stages(config),
             Self::Bisenetv2(config) => config.stages(),
             Self::Hrnet(config) => config.stages(),
+            Self::Mit(config) => config.stages(),
             Self::Resnet(config) => config.stages(),
             Self::Unet(config) => config.stages(),
         }
@@ -59,6 +63,7 @@ impl Config {
             Self::Hrnet(_) | Self::Resnet(resnet::Config { variant: resnet::Variant::V1, .. }) => {
                 "conv1.weight"
             }
+            Self::Mit(_) => "patch_embeddings.0.proj.weight",
             Self::Resnet(_) => "stem.0.weight",
             Self::Unet(_) => "encoder.0.0.convs.0.conv.weight",
         }
@@ -74,6 +79,7 @@ impl Config {
             Self::Bisenet(config) => Box::new(bisenet::BiSeNet::new(config, channels, vb)?),
             Self::Bisenetv2(config) => Box::new(bisenetv2::BiSeNetV2::new(config, channels, vb)?),
             Self::Hrnet(config) => Box::new(hrnet::HrNet::new(config, channels, vb)?),
+            Self::Mit(config) => Box::new(mit::MixTransformer::new(config, channels, vb)?),
             Self::Resnet(config) => Box::new(resnet::ResNet::new(config, channels, vb)?),
             Self::Unet(config) => Box::new(unet::UNet::new(config, channels, vb)?),
         })

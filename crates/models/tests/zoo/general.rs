@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use candle_core::{Device, Tensor};
 use libtest_mimic::{Failed, Trial};
-use segbench_models::zoo::segformer::Config;
+use segbench_models::encoder_decoder::Config;
+use segbench_models::zoo::segformer::SegformerConfig;
 use segbench_models::zoo::{self, Model};
 use segbench_models::{Input, InputSpec, Segmentor};
 use segbench_nn::weights::{Parameters, seeded};
@@ -43,7 +44,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// A model's settings, and those of its variants.
 fn variants(model: &Model) -> Vec<(&'static str, serde_json::Value)> {
     let mut variants = vec![("", model.config())];
-    if let Ok(config) = serde_json::from_value::<Config>(model.config())
+    if let Ok(config) = serde_json::from_value::<Config<SegformerConfig>>(model.config())
         && let Ok(config) = serde_json::to_value(config.with_conv_head())
     {
         variants.push(("-conv", config));
@@ -112,13 +113,18 @@ fn refuses_wrong_settings() -> Check {
             Err(err) => Err(err.to_string().into()),
         }
     };
-    let text = refused(|config| config["decoder_dims"] = 32.into())?;
-    ensure(text.contains("decoder_dims"), || text)?;
+    let text = refused(|config| config["decode_heads"] = 32.into())?;
+    ensure(text.contains("decode_heads"), || text)?;
     let text = refused(|config| {
-        config["backbone"]["num_heads"][2] = 5.into();
-        config["head_drop_rate"] = 1.5.into();
+        config["backbone"]["mit"]["num_heads"][2] = 5.into();
+        config["auxiliary_weight"] = (-1.0).into();
     })?;
-    ensure(text.contains("5 heads do not divide 48 channels") && text.contains("head_drop_rate 1.5"), || text)
+    ensure(text.contains("5 heads do not divide 48 channels") && text.contains("auxiliary_weight -1"), || text)?;
+    let text = refused(|config| {
+        config["decode_head"]["batch_norm_eps"] = 0.0.into();
+        config["decode_head"]["drop_rate"] = 1.5.into();
+    })?;
+    ensure(text.contains("batch_norm_eps 0") && text.contains("drop_rate 1.5"), || text)
 }
 
 /// Two images that differ, with odd sides; large enough for more than one key after every spatial reduction.

@@ -6,25 +6,36 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use libtest_mimic::{Failed, Trial};
 use segbench_models::Tensors;
-use segbench_models::zoo::segformer::{Config, Projection};
+use segbench_models::backbones;
+use segbench_models::encoder_decoder;
+use segbench_models::zoo::segformer::{Projection, SegformerConfig};
 use segbench_nn::Context;
 use segbench_nn::ops::{self, Interpolation, ResizeTo};
 
 use crate::fixture::{Fixture, PAIRS};
 use crate::{Check, ensure, trial};
 
+type Config = encoder_decoder::Config<SegformerConfig>;
+
 /// A change of the settings that has to be noticed.
 type Change = fn(&mut Config);
 
 const CHANGES: [(&str, Change); 4] = [
     ("layer_norm_epsilon", |config| {
-        let eps = &mut config.backbone.layer_norm_eps;
+        let eps = &mut mit(config).layer_norm_eps;
         *eps = if *eps == 1e-5 { 1e-6 } else { 1e-5 };
     }),
-    ("batch_norm_epsilon", |config| config.batch_norm_eps = 1e-6),
+    ("batch_norm_epsilon", |config| config.decode_head.batch_norm_eps = 1e-6),
     ("align_corners", |config| config.align_corners = true),
-    ("one_head_too_few", |config| config.backbone.num_heads[1] = 1),
+    ("one_head_too_few", |config| mit(config).num_heads[1] = 1),
 ];
+
+fn mit(config: &mut Config) -> &mut backbones::mit::Config {
+    match &mut config.backbone {
+        backbones::Config::Mit(mit) => mit,
+        other => panic!("SegFormer on {other:?}"),
+    }
+}
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -70,7 +81,7 @@ fn notices_settings(model: &str, reference: &str, change: Change) -> Check {
 fn notices_stage_order(model: &str, reference: &str) -> Check {
     let fixture = Fixture::open(model, reference)?;
     let config = right_settings(&fixture, reference)?;
-    let name = match config.head {
+    let name = match config.decode_head.projection {
         Projection::Linear => "decode_head.linear_fuse.weight",
         Projection::Conv => "decode_head.fusion_conv.conv.weight",
     };

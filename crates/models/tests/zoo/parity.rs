@@ -50,7 +50,8 @@ fn has_its_tensors(model: &str, reference: &str) -> Check {
 fn counts() -> Check {
     use candle_core::{DType, Tensor};
     use segbench_models::InputSpec;
-    use segbench_models::zoo::{self, segformer::Config};
+    use segbench_models::encoder_decoder::Config;
+    use segbench_models::zoo::{self, segformer::SegformerConfig};
     use segbench_nn::{Context, weights::Inventory};
 
     for line in std::fs::read_to_string(path("counts.txt"))?.lines() {
@@ -58,9 +59,10 @@ fn counts() -> Check {
             return Err(format!("four columns expected: {line}").into());
         };
         let model = zoo::find(&format!("segformer-{preset}"))?;
-        let mut config: Config = serde_json::from_value(model.config())?;
+        let mut config: Config<SegformerConfig> = serde_json::from_value(model.config())?;
         if reference == "mmseg" {
-            config = Config { decoder_dim: 256, ..config.with_conv_head() };
+            config = config.with_conv_head();
+            config.decode_head.channels = 256;
         }
         let inventory = Inventory::new();
         let vb = inventory.var_builder(&Device::Cpu);
