@@ -170,6 +170,16 @@ pub(crate) fn size(x: &Tensor) -> Result<[usize; 2]> {
     Ok([height, width])
 }
 
+/// Images with red first as images with blue first, for networks whose weights come from Caffe; images of other than three channels
+/// stay as they are.
+pub(crate) fn blue_first(x: &Tensor) -> Result<Tensor> {
+    if x.dim(1)? != 3 {
+        return Ok(x.clone());
+    }
+    let [red, green, blue] = [0, 1, 2].map(|channel| x.narrow(1, channel, 1));
+    Ok(Tensor::cat(&[blue?, green?, red?], 1)?)
+}
+
 /// Resizes a map to the size of another.
 pub(crate) fn resize_like(x: &Tensor, other: &Tensor, align_corners: bool) -> Result<Tensor> {
     let [height, width] = size(other)?;

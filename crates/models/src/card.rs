@@ -88,6 +88,10 @@ impl Preprocessing {
     /// The statistics of ImageNet, any size.
     pub const IMAGENET: Self =
         Self { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], divisor: 1 };
+
+    /// What networks from Caffe want: the mean of ImageNet is subtracted, and nothing divided. That they want blue first is their own
+    /// affair.
+    pub const CAFFE: Self = Self { mean: [122.675, 116.669, 104.008], std: [1.0; 3], divisor: 1 };
 }
 
 /// A published checkpoint.

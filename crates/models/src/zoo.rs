@@ -5,16 +5,21 @@
 pub mod apcnet;
 pub mod bisenet;
 pub mod bisenetv2;
+pub mod deeplabv1;
+pub mod deeplabv2;
 pub mod deeplabv3;
 pub mod deeplabv3plus;
 pub mod dmnet;
 pub mod encnet;
 pub mod fcn;
+pub mod fcn8s;
 pub mod fpn;
 pub mod ocrnet;
+pub mod pointrend;
 pub mod psanet;
 pub mod pspnet;
 pub mod segformer;
+pub mod segnet;
 pub mod unet;
 pub mod upernet;
 pub mod vnet;
@@ -33,16 +38,23 @@ pub static ZOO: &[Entry] = &[
     entry::<apcnet::ApcNet>(),
     entry::<bisenet::BiSeNet>(),
     entry::<bisenetv2::BiSeNetV2>(),
+    entry::<deeplabv1::DeepLabV1>(),
+    entry::<deeplabv2::DeepLabV2>(),
     entry::<deeplabv3::DeepLabV3>(),
     entry::<deeplabv3plus::DeepLabV3Plus>(),
     entry::<dmnet::DmNet>(),
     entry::<encnet::EncNet>(),
     entry::<fcn::Fcn>(),
+    entry::<fcn8s::FcnVgg<16>>(),
+    entry::<fcn8s::FcnVgg<32>>(),
+    entry::<fcn8s::FcnVgg<8>>(),
     entry::<fpn::SemanticFpn>(),
     entry::<ocrnet::OcrNet>(),
+    entry::<pointrend::PointRend>(),
     entry::<psanet::PsaNet>(),
     entry::<pspnet::PspNet>(),
     entry::<segformer::SegFormer>(),
+    entry::<segnet::SegNet>(),
     entry::<unet::UNet>(),
     entry::<upernet::UperNet>(),
     entry::<vnet::VNet>(),

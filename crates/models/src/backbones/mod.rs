@@ -6,6 +6,7 @@ pub mod hrnet;
 pub mod mit;
 pub mod resnet;
 pub mod unet;
+pub(crate) mod vgg;
 
 use candle_nn::VarBuilder;
 use segbench_nn::Result;

@@ -3,6 +3,7 @@
 pub mod aspp;
 mod classifier;
 pub mod fcn;
+pub mod fpn;
 mod input;
 pub mod ppm;
 

@@ -4,19 +4,11 @@
 //! Reference: mmsegmentation 1.2.2 `FPNHead` on `FPN` on `ResNetV1c`, whose tensor names it has. Differences from the paper:
 //! BatchNorm in place of GroupNorm. Differences from the reference: none.
 
-use candle_core::Tensor;
-use candle_nn::VarBuilder;
-use segbench_nn::{Context, Result, ops};
-use serde::{Deserialize, Serialize};
-
-use crate::SegOutput;
 use crate::architecture::Presets;
 use crate::backbones::resnet;
-use crate::blocks::{ConvBlock, Window, resize_like, size};
 use crate::card::{ModelCard, Reference};
-use crate::encoder_decoder::{Config, HeadConfig, Recipe};
-use crate::features::{Head, Stage};
-use crate::heads::{Classifier, problems};
+use crate::encoder_decoder::{Config, Recipe};
+use crate::heads;
 use crate::necks::{self, fpn};
 
 static CARD: ModelCard = ModelCard {
@@ -32,106 +24,29 @@ static CARD: ModelCard = ModelCard {
     ..ModelCard::MMSEGMENTATION
 };
 
-/// Settings of the head.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FpnConfig {
-    /// Channels of its convolutions. Paper: 128.
-    pub channels: usize,
-    /// Probability of dropping a channel in front of the classifier, in 0..1.
-    pub drop_rate: f32,
-}
-
-impl Default for FpnConfig {
-    fn default() -> Self {
-        Self { channels: 128, drop_rate: 0.1 }
-    }
-}
-
 /// The architecture's place in the registry.
 pub(super) struct SemanticFpn;
 
 impl Recipe for SemanticFpn {
-    type Head = FpnConfig;
+    type Head = heads::fpn::Config;
 
     const CARD: &'static ModelCard = &CARD;
     const DEFAULT_PRESET: &'static str = "r50";
-    const PRESETS: Presets<Config<FpnConfig>> = &[
+    const PRESETS: Presets<Config<heads::fpn::Config>> = &[
         ("r101", || sized(resnet::Config::default().depth(101), 256, 128)),
         ("r50", || sized(resnet::Config::default(), 256, 128)),
         ("tiny", || sized(resnet::Config::tiny(), 8, 6)),
     ];
 }
 
-fn sized(backbone: resnet::Config, neck: usize, channels: usize) -> Config<FpnConfig> {
+fn sized(backbone: resnet::Config, neck: usize, channels: usize) -> Config<heads::fpn::Config> {
     Config {
         neck: Some(necks::Config::Fpn(fpn::Config { channels: neck })),
         auxiliary_heads: Vec::new(),
-        ..Config::on_resnet(backbone.output_stride(32), FpnConfig { channels, ..Default::default() }, 0)
-    }
-}
-
-impl HeadConfig for FpnConfig {
-    fn problems(&self, _: &[Stage]) -> Vec<String> {
-        problems(self.channels, self.drop_rate)
-    }
-
-    fn build(&self, stages: &[Stage], classes: usize, align: bool, vb: VarBuilder) -> Result<Box<dyn Head>> {
-        let branches = stages.iter().enumerate().map(|(index, stage)| {
-            let doublings = (stage.stride / stages[0].stride).ilog2() as usize;
-            let convs = (0..doublings.max(1)).map(|step| {
-                let inputs = if step == 0 { stage.channels } else { self.channels };
-                // Every second layer of the reference doubles the map and has no parameters.
-                let vb = vb.pp(format!("scale_heads.{index}.{}", 2 * step));
-                ConvBlock::new(inputs, self.channels, Window::new(3), vb)
-            });
-            Ok(Branch { convs: convs.collect::<Result<_>>()?, doubles: doublings > 0 })
-        });
-        Ok(Box::new(FpnHead {
-            branches: branches.collect::<Result<_>>()?,
-            classifier: Classifier::new(self.channels, classes, self.drop_rate, vb)?,
-            align_corners: align,
-        }))
-    }
-}
-
-/// Convolutions of one map, each followed by a doubling of the map unless it is the largest.
-#[derive(Debug)]
-struct Branch {
-    convs: Vec<ConvBlock>,
-    doubles: bool,
-}
-
-#[derive(Debug)]
-struct FpnHead {
-    branches: Vec<Branch>,
-    classifier: Classifier,
-    align_corners: bool,
-}
-
-impl Branch {
-    fn forward(&self, x: &Tensor, align_corners: bool, ctx: &Context) -> Result<Tensor> {
-        let mut x = x.clone();
-        for conv in &self.convs {
-            x = conv.forward(&x, ctx)?;
-            if self.doubles {
-                let [height, width] = size(&x)?;
-                x = ops::resize_bilinear(&x, 2 * height, 2 * width, align_corners)?;
-            }
-        }
-        Ok(x)
-    }
-}
-
-impl Head for FpnHead {
-    fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<SegOutput> {
-        let branches = self.branches.iter().zip(features);
-        let maps = branches.map(|(branch, x)| branch.forward(x, self.align_corners, ctx));
-        let maps: Vec<Tensor> = maps.collect::<Result<_>>()?;
-        let mut sum = maps[0].clone();
-        for map in &maps[1..] {
-            sum = (sum + resize_like(map, &maps[0], self.align_corners)?)?;
-        }
-        Ok(self.classifier.forward(&sum, ctx)?.into())
+        ..Config::on_resnet(
+            backbone.output_stride(32),
+            heads::fpn::Config { channels, ..Default::default() },
+            0,
+        )
     }
 }

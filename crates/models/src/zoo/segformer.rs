@@ -140,7 +140,10 @@ impl Recipe for SegFormer {
         layouts::LAYOUTS
     }
 
-    fn recognize(mut config: Config<SegformerConfig>, tensors: &Tensors) -> Result<Config<SegformerConfig>, String> {
+    fn recognize(
+        mut config: Config<SegformerConfig>,
+        tensors: &Tensors,
+    ) -> Result<Config<SegformerConfig>, String> {
         config.decode_head.channels = size_of(tensors, "decode_head.linear_fuse.weight", 0)?;
         let has_conv_head = tensors.keys().any(|name| name.starts_with("decode_head.convs."));
         Ok(if has_conv_head && config.decode_head.projection == Projection::Linear {

@@ -16,8 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     for model in ["vnet-tiny", "vnet-small"] {
         for reference in ["monai", "monai-even"] {
             let name = |what: &str| format!("{what}::{model}-{reference}");
-            trials.push(trial(name("parity"), move || predicts(model, reference, None)));
-            trials.push(trial(name("training"), move || trains(model, reference, None)));
+            trials.push(trial(name("parity"), move || predicts(model, reference, &serde_json::json!({}))));
+            trials.push(trial(name("training"), move || trains(model, reference, &serde_json::json!({}))));
         }
     }
     trials.push(trial("counts::parameters_of_vnet".into(), counts));
