@@ -14,7 +14,7 @@ use crate::backbones::{self, resnet};
 use crate::features::{Backbone, Head, Neck, Stage};
 use crate::heads::fcn;
 use crate::segmentor::AUXILIARY_WEIGHT;
-use crate::{InputSpec, ModelCard, Result, SegOutput, Segmentor, necks};
+use crate::{InputSpec, Labels, ModelCard, Result, SegOutput, Segmentor, necks};
 
 /// Settings of a decoding head.
 pub trait HeadConfig: Default + Serialize + DeserializeOwned + 'static {
@@ -228,5 +228,9 @@ impl Segmentor for EncoderDecoder {
 
     fn auxiliary_weight(&self) -> f64 {
         self.auxiliary_weight
+    }
+
+    fn own_loss(&self, output: &SegOutput, labels: &Labels) -> Result<Option<Tensor>> {
+        Ok(self.head.own_loss(output, labels)?)
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use segbench_nn::{Context, Result};
 
-use crate::SegOutput;
+use crate::{Labels, SegOutput};
 
 /// What is known of a map before it is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,4 +57,13 @@ pub trait Head: Send + Sync {
     ///
     /// [`segbench_nn::Error::Shape`] if the maps are not those it was built for.
     fn forward(&self, features: &[Tensor], ctx: &Context) -> Result<SegOutput>;
+
+    /// What [`Segmentor::own_loss`](crate::Segmentor::own_loss) says of a network with this head.
+    ///
+    /// # Errors
+    ///
+    /// [`segbench_nn::Error::Shape`] if the labels are not those of the pass's images.
+    fn own_loss(&self, _output: &SegOutput, _labels: &Labels) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 }

@@ -7,6 +7,7 @@ use segbench_nn::Context;
 use segbench_transforms::upsample_argmax;
 use segbench_types::{LabelMap, Volume};
 
+use crate::own_loss::Labels;
 use crate::{Error, Result};
 
 /// What mmsegmentation gives the auxiliary heads of most networks.
@@ -45,6 +46,16 @@ pub trait Segmentor: Send + Sync {
     /// Weight of the loss of each of the [auxiliary](SegOutput::auxiliary) scores beside that of the logits.
     fn auxiliary_weight(&self) -> f64 {
         AUXILIARY_WEIGHT
+    }
+
+    /// The network's own loss, to be added to that of the scores: a scalar over the [extra](SegOutput::extra) results of a pass that
+    /// trains. None for the networks that have none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`] if the labels are not those of the pass's images.
+    fn own_loss(&self, _output: &SegOutput, _labels: &Labels) -> Result<Option<Tensor>> {
+        Ok(None)
     }
 }
 

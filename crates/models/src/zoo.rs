@@ -27,10 +27,11 @@ pub mod vnet;
 use candle_core::Device;
 use candle_nn::VarBuilder;
 use segbench_losses::RecipeOptions;
-use segbench_nn::weights::{BATCH_COUNTERS, Inventory, LoadReport, Tracked};
+use segbench_nn::weights::{Allowed, BATCH_COUNTERS, Inventory, LoadReport, Tracked, is_buffer};
 use segbench_types::nearest;
 
 use crate::architecture::{Entry, Layout, Tensors, entry};
+use crate::backbones::swin;
 use crate::{Error, Input, InputSpec, ModelCard, Result, Segmentor};
 
 /// All architectures, sorted by name.
@@ -59,6 +60,9 @@ pub static ZOO: &[Entry] = &[
     entry::<upernet::UperNet>(),
     entry::<vnet::VNet>(),
 ];
+
+/// Tensors of references that networks here do without.
+const ALLOWED: [Allowed; 2] = [BATCH_COUNTERS, swin::WINDOW_PLACES];
 
 /// An architecture with one of its presets.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +154,18 @@ impl Model {
         Ok(inventory)
     }
 
+    /// Trainable values that predicting needs: all but those of auxiliary heads.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Model::inventory`].
+    pub fn parameters(&self, io: InputSpec) -> Result<u64> {
+        let predicts = |name: &str| !is_buffer(name) && !name.starts_with("auxiliary_head.");
+        let tensors = self.inventory(io)?.shapes();
+        let counts = tensors.iter().filter(|(name, _)| predicts(name));
+        Ok(counts.map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum())
+    }
+
     /// The tensors under the names this project uses. Known layouts of other projects are translated, everything else stays.
     ///
     /// # Errors
@@ -198,7 +214,7 @@ impl Model {
         let (config, io) = self.recognize(config, &tensors)?;
         let tracked = Tracked::new(tensors.clone());
         let network = self.build_with(&config, io, tracked.var_builder(device))?;
-        let report = tracked.report().allow(&[BATCH_COUNTERS])?;
+        let report = tracked.report().allow(&ALLOWED)?;
         if report.fits() {
             return Ok((network, report, io.classes));
         }
@@ -226,7 +242,7 @@ impl Model {
             let (config, io) = model.recognize(&model.config(), tensors)?;
             let tracked = Tracked::new(tensors.clone());
             model.build_with(&config, io, tracked.var_builder(&Device::Cpu))?;
-            Ok(tracked.report().allow(&[BATCH_COUNTERS])?.fits())
+            Ok(tracked.report().allow(&ALLOWED)?.fits())
         };
         let presets = (self.entry.presets)().into_iter().filter(|preset| *preset != self.preset);
         presets.map(|preset| Self { preset, ..*self }).find(|model| fits(model).unwrap_or(false))

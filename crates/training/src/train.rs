@@ -7,7 +7,7 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use segbench_datasets::PreparedDataset;
 use segbench_losses::{Recipe, Target};
-use segbench_models::{Input, SegOutput, Segmentor, zoo};
+use segbench_models::{Input, Labels, SegOutput, Segmentor, zoo};
 use segbench_nn::Context;
 use segbench_nn::ops::resize_bilinear;
 use segbench_nn::weights::Parameters;
@@ -270,7 +270,8 @@ impl Training<'_> {
         Ok(StepResult { loss: value, grad_norm, learning_rate, accuracy })
     }
 
-    /// The loss of the logits resized to the labels, and of those of auxiliary heads; those of volumes have the labels' size.
+    /// The loss of the logits resized to the labels, of those of auxiliary heads, and the network's own. Logits of volumes have the
+    /// labels' size.
     fn loss(&self, output: &SegOutput, target: &Target) -> Result<Tensor, Error> {
         let target = &match &self.options.class_weights {
             Some(given) => target.clone().with_class_weights(&given.weights),
@@ -290,6 +291,10 @@ impl Training<'_> {
         let mut loss = of(&output.logits)?;
         for logits in &output.auxiliary {
             loss = (loss + (of(logits)? * self.network.auxiliary_weight())?)?;
+        }
+        let labels = Labels { values: target.labels(), height: target.height(), width: target.width() };
+        if let Some(own) = self.network.own_loss(output, &labels)? {
+            loss = (loss + own)?;
         }
         Ok(loss)
     }

@@ -1,8 +1,10 @@
 //! What is derived from the code and committed beside it, so that a reader finds it without running anything.
 
+mod models;
+
 /// Path below the repository and contents of every generated file.
 pub fn generated() -> Vec<(&'static str, String)> {
-    vec![("schemas/pipeline.schema.json", schema()), ("docs/losses.md", losses())]
+    vec![("schemas/pipeline.schema.json", schema()), ("docs/losses.md", losses()), ("docs/models.md", models::page())]
 }
 
 /// The reference page of all losses.

@@ -5,6 +5,7 @@ pub mod bisenetv2;
 pub mod hrnet;
 pub mod mit;
 pub mod resnet;
+pub mod swin;
 pub mod unet;
 pub(crate) mod vgg;
 
@@ -28,6 +29,8 @@ pub enum Config {
     Mit(mit::Config),
     /// A residual network.
     Resnet(resnet::Config),
+    /// A Swin Transformer.
+    Swin(swin::Config),
     /// An encoder with a decoder that mirrors it.
     Unet(unet::Config),
 }
@@ -40,6 +43,7 @@ impl Config {
             Self::Bisenetv2(config) => config.problems(),
             Self::Hrnet(config) => config.problems(),
             Self::Mit(config) => config.problems(),
+            Self::Swin(config) => config.problems(),
             Self::Unet(config) => config.problems(),
         }
     }
@@ -52,6 +56,7 @@ impl Config {
             Self::Hrnet(config) => config.stages(),
             Self::Mit(config) => config.stages(),
             Self::Resnet(config) => config.stages(),
+            Self::Swin(config) => config.stages(),
             Self::Unet(config) => config.stages(),
         }
     }
@@ -66,6 +71,7 @@ impl Config {
             }
             Self::Mit(_) => "patch_embeddings.0.proj.weight",
             Self::Resnet(_) => "stem.0.weight",
+            Self::Swin(_) => "patch_embed.projection.weight",
             Self::Unet(_) => "encoder.0.0.convs.0.conv.weight",
         }
     }
@@ -82,6 +88,7 @@ impl Config {
             Self::Hrnet(config) => Box::new(hrnet::HrNet::new(config, channels, vb)?),
             Self::Mit(config) => Box::new(mit::MixTransformer::new(config, channels, vb)?),
             Self::Resnet(config) => Box::new(resnet::ResNet::new(config, channels, vb)?),
+            Self::Swin(config) => Box::new(swin::Swin::new(config, channels, vb)?),
             Self::Unet(config) => Box::new(unet::UNet::new(config, channels, vb)?),
         })
     }

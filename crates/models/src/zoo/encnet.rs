@@ -2,7 +2,7 @@
 //!
 //! Reference: mmsegmentation 1.2.2 `EncHead` on `ResNetV1c`, whose tensor names it has. In training the output has in addition
 //! `se_logits: (B, classes)`: for each class a score that it is somewhere in the image, for the semantic encoding loss (binary
-//! cross entropy, weight 0.2), which this project does not compute yet. Differences from the reference: no lateral connections (its `add_lateral`, off in all its
+//! cross entropy, weight 0.2), the network's own loss. Differences from the reference: no lateral connections (its `add_lateral`, off in all its
 //! configurations).
 
 use candle_core::{D, Tensor};
@@ -11,7 +11,6 @@ use segbench_nn::layers::{BatchNorm, Linear, LinearConfig};
 use segbench_nn::{Context, Result, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::SegOutput;
 use crate::architecture::Presets;
 use crate::backbones::resnet;
 use crate::blocks::{ConvBlock, Window, batch_norm, sigmoid};
@@ -19,6 +18,7 @@ use crate::card::{ModelCard, Reference};
 use crate::encoder_decoder::{Config, HeadConfig, Recipe};
 use crate::features::{Head, Stage};
 use crate::heads::{Classifier, problems};
+use crate::{Labels, SegOutput, own_loss};
 
 static CARD: ModelCard = ModelCard {
     name: "encnet",
@@ -32,6 +32,9 @@ static CARD: ModelCard = ModelCard {
     ],
     ..ModelCard::MMSEGMENTATION
 };
+
+/// What the semantic encoding loss counts beside that of the scores. Paper and mmsegmentation: 0.2.
+const PRESENCE_WEIGHT: f64 = 0.2;
 
 /// Settings of the head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +127,11 @@ impl Head for EncHead {
             output.extra.insert("se_logits", present.forward(&summary, ctx)?);
         }
         Ok(output)
+    }
+
+    fn own_loss(&self, output: &SegOutput, labels: &Labels) -> Result<Option<Tensor>> {
+        let Some(logits) = output.extra.get("se_logits") else { return Ok(None) };
+        Ok(Some((own_loss::presence(logits, labels)? * PRESENCE_WEIGHT)?))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Reference: mmsegmentation 1.2.2 `PointHead` behind `FPNHead`, whose tensor names it has. A pass that predicts enlarges the scores
 //! of Semantic FPN step by step and computes anew those of the points that are least certain. A pass that trains gives the scores of
 //! Semantic FPN and in addition `points: (B, P, 2)`, coordinates `(x, y)` from 0 to 1, most of them where these scores are least
-//! certain, and `point_logits: (B, classes, P)`. Differences from the reference: none.
+//! certain, and `point_logits: (B, classes, P)`, whose cross entropy is the network's own loss. Differences from the reference: none.
 
 use candle_core::{D, DType, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -12,7 +12,6 @@ use segbench_nn::ops::{self, Conv2dOptions, Interpolation, ResizeTo};
 use segbench_nn::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::SegOutput;
 use crate::architecture::Presets;
 use crate::backbones::resnet;
 use crate::card::{ModelCard, Reference};
@@ -20,6 +19,7 @@ use crate::encoder_decoder::{Config, HeadConfig, Recipe};
 use crate::features::{Head, Stage};
 use crate::heads::{self, problems};
 use crate::necks::{self, fpn};
+use crate::{Labels, SegOutput, own_loss};
 
 static CARD: ModelCard = ModelCard {
     name: "pointrend",
@@ -240,6 +240,13 @@ impl Head for PointHead {
             scores = self.subdivide(&scores, fine, &coarse, ctx)?;
         }
         Ok(scores.into())
+    }
+
+    fn own_loss(&self, output: &SegOutput, labels: &Labels) -> Result<Option<Tensor>> {
+        match (output.extra.get("point_logits"), output.extra.get("points")) {
+            (Some(logits), Some(points)) => Ok(Some(own_loss::at_points(logits, points, labels)?)),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! UPerNet: Unified Perceptual Parsing (Xiao et al., ECCV 2018), <https://arxiv.org/abs/1807.10221>.
 //!
-//! Reference: mmsegmentation 1.2.2 `UPerHead` on `ResNetV1c`, whose tensor names it has. Differences from the paper: one head, for
+//! Reference: mmsegmentation 1.2.2 `UPerHead` on `ResNetV1c` and `SwinTransformer`, whose tensor names it has. Differences from the paper: one head, for
 //! semantic classes, and none for scenes, objects, parts, materials and textures; an auxiliary head. Differences from the
 //! reference: none.
 
@@ -12,20 +12,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::SegOutput;
 use crate::architecture::Presets;
-use crate::backbones::resnet;
+use crate::backbones::{self, resnet, swin};
 use crate::blocks::{ConvBlock, Window, add_top_down, resize_like};
 use crate::card::{ModelCard, Reference};
 use crate::encoder_decoder::{Config, HeadConfig, Recipe};
 use crate::features::{Head, Stage};
-use crate::heads::Classifier;
 use crate::heads::ppm::{PyramidPooling, grid_problems};
+use crate::heads::{Classifier, fcn};
 
 static CARD: ModelCard = ModelCard {
     name: "upernet",
     title: "UPerNet",
     year: 2018,
     paper_url: "https://arxiv.org/abs/1807.10221",
-    references: &[resnet::REFERENCE, Reference::mmsegmentation("models/decode_heads/uper_head.py UPerHead")],
+    references: &[
+        resnet::REFERENCE,
+        swin::REFERENCE,
+        Reference::mmsegmentation("models/decode_heads/uper_head.py UPerHead"),
+    ],
     ..ModelCard::MMSEGMENTATION
 };
 
@@ -59,11 +63,20 @@ impl Recipe for UperNet {
         ("r101", || sized(101)),
         ("r18", || sized(18)),
         ("r50", || sized(50)),
+        ("swin-b", || on_swin(swin::Config::base())),
+        ("swin-l", || on_swin(swin::Config::large())),
+        ("swin-s", || on_swin(swin::Config::small())),
+        ("swin-t", || on_swin(swin::Config::default())),
         ("tiny", || {
             let head = UperConfig { channels: 8, ..Default::default() };
             Config::on_resnet(resnet::Config::tiny().output_stride(32), head, 4)
         }),
     ];
+}
+
+fn on_swin(backbone: swin::Config) -> Config<UperConfig> {
+    let auxiliary = vec![fcn::Config::auxiliary(256)];
+    Config::on(backbones::Config::Swin(backbone), UperConfig::default(), auxiliary)
 }
 
 fn sized(depth: usize) -> Config<UperConfig> {

@@ -95,17 +95,24 @@ impl Fixture {
 
     /// Compares every stage of a pass with the stored one.
     pub(crate) fn compare(&self, network: &dyn Segmentor) -> Check {
+        self.largest_error(network).map(|_| ())
+    }
+
+    /// [`Fixture::compare`], and the largest deviation as a share of the range of a stage's values.
+    pub(crate) fn largest_error(&self, network: &dyn Segmentor) -> Result<f64, Failed> {
         let ctx = Context::eval().with_trace();
         network.forward(&self.input()?, &ctx)?;
         let trace: BTreeMap<String, Tensor> = ctx.trace().into_iter().collect();
         let expected: Vec<String> = ["backbone.", "head", "neck."].map(|part| self.stages(part)).concat();
         ensure(trace.keys().eq(&expected), || format!("the trace has {:?}", trace.keys()))?;
-        trace.iter().try_for_each(|(stage, tensor)| self.compare_stage(stage, tensor))
+        trace.iter().try_fold(0.0, |largest: f64, (stage, tensor)| {
+            Ok(largest.max(self.compare_stage(stage, tensor)?))
+        })
     }
 
     /// Compares one stage at the stored positions, and the mean and deviation of all its values, with the tolerance that is stored
-    /// with it or else with that of a forward pass.
-    pub(crate) fn compare_stage(&self, stage: &str, tensor: &Tensor) -> Check {
+    /// with it or else with that of a forward pass. The result is the largest deviation at a position, as a share of the range.
+    pub(crate) fn compare_stage(&self, stage: &str, tensor: &Tensor) -> Result<f64, Failed> {
         let tolerance = match self.stages.get(&format!("{stage}.tolerance")) {
             Some(stored) => stored.to_scalar::<f64>()?,
             None => TOLERANCE,
@@ -122,8 +129,10 @@ impl Fixture {
         };
         let allowed = tolerance * (high - low);
         let apart = |a: f64, b: f64| if (a - b).is_nan() { f64::INFINITY } else { (a - b).abs() };
+        let mut largest = 0.0_f64;
         for (&position, &b) in positions.iter().zip(&expected) {
             let a = values[position as usize];
+            largest = largest.max(apart(f64::from(a), f64::from(b)) / (high - low));
             ensure(apart(f64::from(a), f64::from(b)) <= allowed, || {
                 format!("{stage} at {position}: {a} and not {b} (allowed: {allowed:.2e})")
             })?;
@@ -134,7 +143,8 @@ impl Fixture {
         let own_deviation = (squares / count).sqrt();
         ensure(apart(own_mean, mean) <= allowed && apart(own_deviation, deviation) <= allowed, || {
             format!("{stage}: mean {own_mean}, deviation {own_deviation} and not {mean}, {deviation}")
-        })
+        })?;
+        Ok(largest)
     }
 
     /// The stored stages whose names begin so, sorted.
