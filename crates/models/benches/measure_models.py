@@ -5,8 +5,8 @@
     python crates/models/benches/measure_models.py target/release/examples/measure [--checkouts DIR] [--size 512] [MODEL]...
     just generate
 
-Each network runs twice here and twice there, in turns, with one thread and with two, each time in a process of its own that makes two
-passes; the shortest pass counts, and the largest memory. About ten minutes on two quiet cores. A second kind of run counts
+Each network runs here, there and here again, with one thread and with two, two passes each time; the shortest pass counts, and the
+largest memory. About ten minutes on two quiet cores. A second kind of run counts
 multiply-adds at 512x512 and 1024x2048, which are the same on every machine: `--macs`. Rows of networks that are not named stay. Without
 the checkouts of make_vgg.py the networks from there have no peer.
 """
@@ -46,21 +46,26 @@ def numbers(command, threads, settings):
 def measure(model, options):
     size, row = str(options.size), {"size": f"{options.size}x{options.size}"}
     ours = [options.program, model, size, size, "2"]
-    peer = [sys.executable, str(HERE / "peer_models.py"), model, size, size, "2"]
-    for threads in (1, 2):
-        shortest, memory = {}, {}
-        for _ in range(2):
-            for who, command, settings in [
-                ("", ours, SETTINGS),
-                ("peer_", [*peer, str(threads), options.checkouts], {}),
-            ]:
-                found = numbers(command, threads, settings)
-                if found:
-                    shortest[who] = min(shortest.get(who, found[0]), found[0])
-                    memory[who] = max(memory.get(who, found[1]), found[1])
-        row |= {f"{who}ms_{threads}": f"{value:.0f}" for who, value in shortest.items()}
-        row |= {f"{who}mib": f"{value:.0f}" for who, value in memory.items()}
-    return row
+    shortest = {}
+
+    def keep(column, value):
+        shortest[column] = min(shortest.get(column, value), value)
+
+    def run_ours():
+        for threads in (1, 2):
+            found = numbers(ours, threads, SETTINGS)
+            if found:
+                keep(f"ms_{threads}", found[0])
+                row["mib"] = max(row.get("mib", 0.0), found[1])
+
+    run_ours()
+    # It imports for seconds, so one process does both numbers of threads.
+    peer = numbers([sys.executable, str(HERE / "peer_models.py"), model, size, size, "2", options.checkouts], 2, {})
+    if peer:
+        row |= dict(zip(("peer_ms_1", "peer_ms_2", "peer_mib"), peer))
+    run_ours()
+    row |= shortest
+    return {name: value if isinstance(value, str) else f"{value:.0f}" for name, value in row.items()}
 
 
 def count(model, options):
@@ -79,14 +84,14 @@ def main():
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--macs", action="store_true")
     parser.add_argument("models", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     rows = {}
     if TABLE.exists():
         with TABLE.open(newline="") as file:
             rows = {row["model"]: row for row in csv.DictReader(file)}
     for model in options.models or MODELS:
         found = (count if options.macs else measure)(model, options)
-        print(model, found)
+        print(model, found, flush=True)
         rows[model] = {column: "" for column in COLUMNS} | rows.get(model, {}) | found | {"model": model}
         with TABLE.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
