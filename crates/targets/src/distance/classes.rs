@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::planar::Planar;
-use super::{DistanceMap, Grid, to_nearest};
+use super::{DistanceMap, Grid, Instructions, to_nearest};
 
 /// Distance maps of label maps, one after the other; its memory is used again.
 ///
@@ -21,6 +21,13 @@ pub struct ClassDistances {
 }
 
 impl ClassDistances {
+    /// Computes with given instructions.
+    pub fn with_instructions(instructions: Instructions) -> Self {
+        let mut distances = Self::default();
+        distances.planar.instructions = instructions;
+        distances
+    }
+
     /// Writes one map for each class `0..`, as many as `out` holds. Elements with other labels are outside of every class.
     ///
     /// # Shapes

@@ -9,6 +9,7 @@
 mod classes;
 mod envelope;
 mod grid;
+mod kernels;
 mod map;
 mod planar;
 mod runs;
@@ -17,4 +18,5 @@ mod strips;
 pub use classes::ClassDistances;
 pub use envelope::to_nearest;
 pub use grid::Grid;
+pub use kernels::Instructions;
 pub use map::DistanceMap;

@@ -1,36 +1,48 @@
 //! Exact maps of all classes of an image, in integers, with the vectors of the machine.
 //!
-//! Along the rows distances come from runs of equal labels; along the columns from [`Columns`], sixteen columns at a time. Labels and
+//! Along the rows distances come from runs of equal labels; along the columns from [`Sites`], sixteen columns at a time. Labels and
 //! distances along rows therefore lie in strips of sixteen columns, one below the other. Only rows that hold a class are asked for
 //! the distance to it, and only rows of a strip that hold it for the distance inside.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::DistanceMap;
-use super::runs::{FAR, fill_inside, fill_outside, for_each_run};
-use super::strips::{Columns, LANES, Lanes};
 use rayon::prelude::*;
+
+use super::DistanceMap;
+use super::kernels::{Instructions, LANES, Labels, Lanes, Steps, Vector, Work, dispatch};
+use super::runs::{FAR, fill_inside, fill_outside, for_each_run};
+use super::strips::{Node, Sites};
 
 /// Strips whose result is written row by row.
 const GROUP: usize = 4;
+/// Rows that are laid into strips together, because strips lie far apart in memory.
+const BLOCK: usize = 8;
 /// What strips hold beyond the last column: no class.
 const OUTSIDE: u8 = 255;
+/// Labels there are.
+const LABELS: usize = 256;
 
 /// One label map, prepared for distances to any of its classes.
 #[derive(Default)]
 pub(super) struct Planar {
+    pub(super) instructions: Instructions,
     height: usize,
     width: usize,
     /// Per strip and row, the labels of its columns.
-    labels: Vec<[u8; LANES]>,
+    labels: Vec<Labels>,
     /// Per strip and row, the distance along the row to the nearest other label.
-    inside: Vec<[u16; LANES]>,
+    inside: Vec<Steps>,
+    /// Per strip and label, the rows from the first to the last that hold it.
+    extents: Vec<(u16, u16)>,
     /// All runs in reading order: label, first column, column after the last.
     runs: Vec<(u8, u16, u16)>,
     /// Where the runs of each row begin, and the end of the last one's.
     row_runs: Vec<usize>,
     /// The rows that hold each label.
     rows: Vec<Vec<i32>>,
+    /// The numbers from 0.
+    counting: Vec<i32>,
     buffers: Mutex<Vec<Buffers>>,
 }
 
@@ -39,13 +51,20 @@ pub(super) struct Planar {
 struct Buffers {
     steps: Vec<u16>,
     /// Per strip and row that holds the class, the distance along the row.
-    outside: Vec<[u16; LANES]>,
-    values: Vec<Lanes>,
-    inner_rows: Vec<i32>,
-    inner: Vec<Lanes>,
+    outside: Vec<Steps>,
+    /// How many rows above each row hold the class.
+    above: Vec<i32>,
     /// Squared distances of a group of strips, negative inside.
     squares: Vec<Vec<Lanes>>,
-    columns: Columns,
+    scratch: Scratch,
+}
+
+/// What one strip needs.
+#[derive(Default)]
+struct Scratch {
+    values: Vec<Lanes>,
+    inner: Vec<Lanes>,
+    nodes: Vec<Node>,
 }
 
 impl Planar {
@@ -53,29 +72,42 @@ impl Planar {
     pub(super) fn prepare(&mut self, labels: &[u8], height: usize, width: usize) {
         let strips = width.div_ceil(LANES);
         (self.height, self.width) = (height, width);
-        self.labels.resize(strips * height, [OUTSIDE; LANES]);
-        self.inside.resize(strips * height, [FAR; LANES]);
+        self.labels.resize(strips * height, Labels([OUTSIDE; LANES]));
+        self.inside.resize(strips * height, Steps([FAR; LANES]));
+        self.extents.clear();
+        self.extents.resize(strips * LABELS, (0, 0));
         self.runs.clear();
         self.row_runs.clear();
-        self.rows.resize_with(256, Vec::new);
+        self.rows.resize_with(LABELS, Vec::new);
         self.rows.iter_mut().for_each(Vec::clear);
-        let (mut padded_labels, mut padded_steps) =
-            (vec![OUTSIDE; strips * LANES], vec![FAR; strips * LANES]);
+        self.counting.clear();
+        self.counting.extend(0..=height as i32);
+        let padded = strips * LANES;
+        let (mut all_labels, mut all_steps) = (vec![OUTSIDE; BLOCK * padded], vec![FAR; BLOCK * padded]);
         for (row, labels) in labels.chunks_exact(width).enumerate() {
             self.row_runs.push(self.runs.len());
+            let place = row % BLOCK;
+            let steps = &mut all_steps[place * padded..][..width];
             for_each_run(labels, |label, columns| {
                 self.runs.push((label, columns.start as u16, columns.end as u16));
                 let rows = &mut self.rows[usize::from(label)];
                 if rows.last() != Some(&(row as i32)) {
                     rows.push(row as i32);
                 }
-                fill_inside(&mut padded_steps[..width], columns);
+                for strip in columns.start / LANES..columns.end.div_ceil(LANES) {
+                    let (start, end) = &mut self.extents[strip * LABELS + usize::from(label)];
+                    if *end == 0 {
+                        *start = row as u16;
+                    }
+                    *end = row as u16 + 1;
+                }
+                fill_inside(steps, columns);
             });
-            padded_labels[..width].copy_from_slice(labels);
-            let pieces = padded_labels.as_chunks().0.iter().zip(padded_steps.as_chunks().0);
-            for (strip, (labels, steps)) in pieces.enumerate() {
-                self.labels[strip * height + row] = *labels;
-                self.inside[strip * height + row] = *steps;
+            all_labels[place * padded..][..width].copy_from_slice(labels);
+            if place + 1 == BLOCK || row + 1 == height {
+                let rows = row - place..row + 1;
+                into_strips(&all_labels, strips, height, rows.clone(), &mut self.labels, Labels);
+                into_strips(&all_steps, strips, height, rows, &mut self.inside, Steps);
             }
         }
         self.row_runs.push(self.runs.len());
@@ -84,18 +116,39 @@ impl Planar {
     /// Writes the maps of the classes `0..` into the planes of `out`.
     pub(super) fn maps(&self, kind: DistanceMap, out: &mut [f32]) {
         let planes = out.par_chunks_exact_mut(self.height * self.width).enumerate();
-        planes.with_max_len(1).for_each(|(class, plane)| {
-            let everywhere = self.runs.len() == self.height && self.rows[class].len() == self.height;
-            if self.rows[class].is_empty() || everywhere {
-                plane.fill(0.0);
-                return;
+        planes.with_max_len(1).for_each(|(class, plane)| self.map(class as u8, kind, plane));
+    }
+
+    /// Writes the map of one class.
+    pub(super) fn map(&self, class: u8, kind: DistanceMap, plane: &mut [f32]) {
+        let rows = &self.rows[usize::from(class)];
+        let everywhere = self.runs.len() == self.height && rows.len() == self.height;
+        if rows.is_empty() || everywhere {
+            plane.fill(0.0);
+            return;
+        }
+        let buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut buffers = buffers.unwrap_or_default();
+        self.along_rows(class, &mut buffers);
+        let strips = self.width.div_ceil(LANES);
+        let Buffers { outside, above, squares, scratch, .. } = &mut buffers;
+        squares.resize_with(GROUP, Vec::new);
+        for first in (0..strips).step_by(GROUP) {
+            let group = GROUP.min(strips - first);
+            for (strip, squares) in (first..first + group).zip(&mut *squares) {
+                let steps = &outside[strip * rows.len()..][..rows.len()];
+                dispatch(
+                    self.instructions,
+                    Strip { planar: self, class, strip, rows, above, steps, scratch, squares },
+                );
             }
-            let buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut buffers = buffers.unwrap_or_default();
-            self.map(class, &mut buffers, |left, rows| write(kind, self.width, left, rows, plane));
-            kind.finish(plane);
-            self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
-        });
+            dispatch(
+                self.instructions,
+                Write { kind, width: self.width, left: first * LANES, strips: &squares[..group], plane },
+            );
+        }
+        kind.finish(plane);
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
     }
 
     /// Writes the distance of every pixel to the nearest one of another label; 0 where there is none.
@@ -105,16 +158,20 @@ impl Planar {
             out.fill(0.0);
             return;
         }
-        let mut buffers = Buffers::default();
+        let mut scratch = Scratch::default();
         for strip in 0..width.div_ceil(LANES) {
             let left = strip * LANES;
-            for class in (0..=255_u8).filter(|&class| !self.rows[usize::from(class)].is_empty()) {
-                let Some((start, inner)) = self.inner(class, strip, &mut buffers) else { continue };
-                for (row, squares) in (start..).zip(inner) {
+            for class in 0..=u8::MAX {
+                let Some(rows) = self.extent(strip, class) else { continue };
+                dispatch(
+                    self.instructions,
+                    Inner { planar: self, class, strip, rows: rows.clone(), scratch: &mut scratch },
+                );
+                for (row, squares) in rows.zip(&scratch.inner) {
                     let labels = &self.labels[strip * height + row];
                     let end = (left + LANES).min(width);
                     let out = &mut out[row * width + left..row * width + end];
-                    for ((out, square), &label) in out.iter_mut().zip(squares).zip(labels) {
+                    for ((out, square), &label) in out.iter_mut().zip(&squares.0).zip(&labels.0) {
                         if label == class {
                             *out = (*square as f32).sqrt();
                         }
@@ -124,91 +181,146 @@ impl Planar {
         }
     }
 
-    /// Calls `take(left column, squares per strip and row)` for groups of strips; squares are negative inside the class.
-    fn map(&self, class: usize, buffers: &mut Buffers, mut take: impl FnMut(usize, &[Vec<Lanes>])) {
-        let (height, rows) = (self.height, &self.rows[class]);
-        let strips = self.width.div_ceil(LANES);
-        self.along_rows(class as u8, buffers);
-        buffers.squares.resize_with(GROUP, Vec::new);
-        for first in (0..strips).step_by(GROUP) {
-            let group = GROUP.min(strips - first);
-            for (strip, place) in (first..first + group).zip(0..) {
-                let steps = &buffers.outside[strip * rows.len()..][..rows.len()];
-                buffers.values.clear();
-                buffers.values.extend(steps.iter().map(square));
-                let mut squares = std::mem::take(&mut buffers.squares[place]);
-                squares.resize(height, [0; LANES]);
-                buffers.columns.lower(rows, &buffers.values, 0, &mut squares);
-                if let Some((start, inner)) = self.inner(class as u8, strip, buffers) {
-                    for (squares, inner) in squares[start..].iter_mut().zip(inner) {
-                        for lane in 0..LANES {
-                            squares[lane] -= inner[lane];
-                        }
-                    }
-                }
-                buffers.squares[place] = squares;
-            }
-            take(first * LANES, &buffers.squares[..group]);
-        }
+    /// The rows from the first to the last of a strip that hold a class.
+    fn extent(&self, strip: usize, class: u8) -> Option<Range<usize>> {
+        let (start, end) = self.extents[strip * LABELS + usize::from(class)];
+        (end > 0).then_some(usize::from(start)..usize::from(end))
     }
 
-    /// Fills `outside`.
+    /// Fills `outside` and `above`.
     fn along_rows(&self, class: u8, buffers: &mut Buffers) {
         let rows = &self.rows[usize::from(class)];
         let strips = self.width.div_ceil(LANES);
         buffers.steps.clear();
-        buffers.steps.resize(strips * LANES, 0);
-        buffers.outside.resize(strips * rows.len(), [0; LANES]);
+        buffers.steps.resize(BLOCK * strips * LANES, 0);
+        buffers.outside.resize(strips * rows.len(), Steps([0; LANES]));
+        buffers.above.clear();
         for (site, &row) in rows.iter().enumerate() {
+            buffers.above.resize(row as usize + 1, site as i32);
             let runs = &self.runs[self.row_runs[row as usize]..self.row_runs[row as usize + 1]];
             let runs = runs.iter().filter(|(label, ..)| *label == class);
+            let place = site % BLOCK;
             fill_outside(
-                &mut buffers.steps[..self.width],
+                &mut buffers.steps[place * strips * LANES..][..self.width],
                 runs.map(|&(_, start, end)| usize::from(start)..usize::from(end)),
             );
-            for (strip, steps) in buffers.steps.as_chunks().0.iter().enumerate() {
-                buffers.outside[strip * rows.len() + site] = *steps;
+            if place + 1 == BLOCK || site + 1 == rows.len() {
+                let sites = site - place..site + 1;
+                into_strips(&buffers.steps, strips, rows.len(), sites, &mut buffers.outside, Steps);
+            }
+        }
+        buffers.above.push(rows.len() as i32);
+    }
+
+    /// Writes the squared distances inside of a class, 0 outside, of the rows from the first to the last of a strip that hold it.
+    #[inline(always)]
+    fn inner<V: Vector>(
+        &self,
+        vector: V,
+        class: u8,
+        strip: usize,
+        rows: Range<usize>,
+        scratch: &mut Scratch,
+    ) {
+        // The rows around are outside and bound the distance.
+        let (top, bottom) = (rows.start.saturating_sub(1), (rows.end + 1).min(self.height));
+        let part = strip * self.height + top..strip * self.height + bottom;
+        let Scratch { values, inner, nodes } = scratch;
+        values.resize(part.len().max(values.len()), Lanes::default());
+        let values = &mut values[..part.len()];
+        for ((values, steps), labels) in
+            values.iter_mut().zip(&self.inside[part.clone()]).zip(&self.labels[part])
+        {
+            for part in 0..V::PARTS {
+                let squares = vector.squares(steps, part);
+                vector.store(values, part, vector.where_class(labels, class, part, squares));
+            }
+        }
+        let sites = Sites {
+            rows: &self.counting[top..bottom],
+            values,
+            top: top as i32,
+            above: &self.counting[..=bottom - top],
+        };
+        sites.lower(vector, nodes, rows, inner);
+    }
+}
+
+/// Lays rows of padded numbers into strips of `length` rows.
+fn into_strips<T: Copy, S>(
+    from: &[T],
+    strips: usize,
+    length: usize,
+    rows: Range<usize>,
+    to: &mut [S],
+    wrap: impl Fn([T; LANES]) -> S,
+) {
+    let pieces = from.as_chunks().0;
+    for strip in 0..strips {
+        let to = &mut to[strip * length..][rows.clone()];
+        for (to, row) in to.iter_mut().zip(pieces.chunks_exact(strips)) {
+            *to = wrap(row[strip]);
+        }
+    }
+}
+
+/// The squared distances of one class in one strip.
+struct Strip<'a> {
+    planar: &'a Planar,
+    class: u8,
+    strip: usize,
+    rows: &'a [i32],
+    above: &'a [i32],
+    steps: &'a [Steps],
+    scratch: &'a mut Scratch,
+    squares: &'a mut Vec<Lanes>,
+}
+
+impl Work for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, vector: V) {
+        let Self { planar, class, strip, rows, above, steps, scratch, squares } = self;
+        let Scratch { values, nodes, .. } = &mut *scratch;
+        values.resize(steps.len().max(values.len()), Lanes::default());
+        let values = &mut values[..steps.len()];
+        for (values, steps) in values.iter_mut().zip(steps) {
+            for part in 0..V::PARTS {
+                vector.store(values, part, vector.squares(steps, part));
+            }
+        }
+        Sites { rows, values, top: 0, above }.lower(vector, nodes, 0..planar.height, squares);
+        let Some(extent) = planar.extent(strip, class) else { return };
+        planar.inner(vector, class, strip, extent.clone(), scratch);
+        for (squares, inner) in squares[extent].iter_mut().zip(&scratch.inner) {
+            for part in 0..V::PARTS {
+                let (outside, inside) = (vector.load(squares, part), vector.load(inner, part));
+                vector.store(squares, part, vector.subtract(outside, inside));
             }
         }
     }
+}
 
-    /// The squared distances inside of a class, 0 outside, from the returned row on; none if the strip lacks the class.
-    fn inner<'b>(&self, class: u8, strip: usize, buffers: &'b mut Buffers) -> Option<(usize, &'b [Lanes])> {
-        let height = self.height;
-        let labels = &self.labels[strip * height..][..height];
-        let rows = &self.rows[usize::from(class)];
-        let holds = |row: &&i32| labels[**row as usize].contains(&class);
-        let start = *rows.iter().find(holds)? as usize;
-        let end = *rows.iter().rev().find(holds)? as usize + 1;
-        // The rows around are outside and bound the distance.
-        let (above, below) = (start.saturating_sub(1), (end + 1).min(height));
-        let steps = &self.inside[strip * height..][above..below];
-        buffers.values.clear();
-        buffers.values.extend(labels[above..below].iter().zip(steps).map(|(labels, steps)| {
-            let mut squares = square(steps);
-            for lane in 0..LANES {
-                squares[lane] = if labels[lane] == class { squares[lane] } else { 0 };
-            }
-            squares
-        }));
-        buffers.inner_rows.clear();
-        buffers.inner_rows.extend(above as i32..below as i32);
-        buffers.inner.resize(end - start, [0; LANES]);
-        let inner = &mut buffers.inner[..end - start];
-        buffers.columns.lower(&buffers.inner_rows, &buffers.values, start, inner);
-        Some((start, &buffers.inner[..end - start]))
+/// [`Planar::inner`].
+struct Inner<'a> {
+    planar: &'a Planar,
+    class: u8,
+    strip: usize,
+    rows: Range<usize>,
+    scratch: &'a mut Scratch,
+}
+
+impl Work for Inner<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self, vector: V) {
+        self.planar.inner(vector, self.class, self.strip, self.rows, self.scratch);
     }
 }
 
-fn square(steps: &[u16; LANES]) -> Lanes {
-    steps.map(|step| i32::from(step) * i32::from(step))
-}
-
 /// Writes a group of strips into a plane.
-fn write(kind: DistanceMap, width: usize, left: usize, strips: &[Vec<Lanes>], plane: &mut [f32]) {
-    pulp::Arch::new().dispatch(Write { kind, width, left, strips, plane });
-}
-
 struct Write<'a> {
     kind: DistanceMap,
     width: usize,
@@ -217,24 +329,36 @@ struct Write<'a> {
     plane: &'a mut [f32],
 }
 
-impl pulp::NullaryFnOnce for Write<'_> {
+impl Work for Write<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let Self { kind, width, left, strips, plane } = self;
+    fn run<V: Vector>(self, _: V) {
+        // One loop per kind, without a choice inside.
+        match self.kind {
+            DistanceMap::Signed | DistanceMap::Penalty => {
+                self.rows(|square| DistanceMap::Signed.of_square(square));
+            }
+            DistanceMap::Level => self.rows(|square| DistanceMap::Level.of_square(square)),
+            DistanceMap::Unsigned => self.rows(|square| DistanceMap::Unsigned.of_square(square)),
+            DistanceMap::Squared => self.rows(|square| DistanceMap::Squared.of_square(square)),
+        }
+    }
+}
+
+impl Write<'_> {
+    #[inline(always)]
+    fn rows(self, value: impl Fn(f32) -> f32) {
+        let Self { width, left, strips, plane, .. } = self;
+        let right = (left + strips.len() * LANES).min(width);
         for (row, out) in plane.chunks_exact_mut(width).enumerate() {
-            let right = (left + strips.len() * LANES).min(width);
             let (whole, rest) = out[left..right].as_chunks_mut::<LANES>();
             for (out, squares) in whole.iter_mut().zip(strips) {
-                let squares = &squares[row];
-                for lane in 0..LANES {
-                    out[lane] = kind.of_square(squares[lane] as f32);
-                }
+                *out = squares[row].0.map(|square| value(square as f32));
             }
             if let Some(squares) = strips.get(whole.len()) {
-                for (out, square) in rest.iter_mut().zip(&squares[row]) {
-                    *out = kind.of_square(*square as f32);
+                for (out, square) in rest.iter_mut().zip(&squares[row].0) {
+                    *out = value(*square as f32);
                 }
             }
         }
