@@ -12,6 +12,10 @@ prepare dataset *flags:
 class-weights dataset *flags:
     {{bin}} class-weights {{dataset}} {{flags}}
 
+# Distance maps of every class, an array per image: just distances cityscapes
+distances dataset *flags:
+    {{bin}} distances {{dataset}} {{flags}}
+
 # Train a network: just train segformer camvid
 train model dataset *flags:
     {{bin}} train {{model}} --dataset {{dataset}} {{flags}}

@@ -86,6 +86,17 @@ pub(crate) enum Command {
         #[arg(long)]
         scheme: Vec<String>,
     },
+    /// Exact distances to the border of every class, stored as an array per image.
+    Distances {
+        /// Data set.
+        dataset: String,
+        /// Split; repeat for several. Default: all that have labels.
+        #[arg(long)]
+        split: Vec<String>,
+        /// `signed`, `unsigned` or `penalty`.
+        #[arg(long, default_value = "signed")]
+        kind: String,
+    },
     /// Train a network.
     Train(TrainArguments),
     /// Measure accuracy and speed.

@@ -17,7 +17,7 @@ pub use error::Error;
 pub use job_place::JobPlace;
 pub use project::Project;
 pub use stage::{
-    BenchStage, ClassWeightsStage, Outcome, Preparation, PrepareStage, ReportStage, Stage, Start, TrainJob,
-    TrainStage, Work, find_login,
+    BenchStage, ClassWeightsStage, DistancesStage, Outcome, Preparation, PrepareStage, ReportStage, Stage,
+    Start, TrainJob, TrainStage, Work, find_login,
 };
 pub use weights::{StoredWeights, WeightsStore};

@@ -9,7 +9,8 @@ use segbench_types::{ErrorKind, Explain as _, Progress};
 
 use crate::config::{DatasetConfig, RunConfig};
 use crate::stage::{
-    BenchStage, ClassWeightsStage, Outcome, PrepareStage, ReportStage, Stage, Start, TrainStage,
+    BenchStage, ClassWeightsStage, DistancesStage, Outcome, PrepareStage, ReportStage, Stage, Start,
+    TrainStage,
 };
 use crate::{Config, Error, JobPlace, WeightsStore};
 
@@ -88,6 +89,15 @@ impl Project {
                 weights.schemes.iter().map(|scheme| Scheme::parse(scheme)).collect::<Result<_, _>>()?;
             for name in self.config.datasets.keys() {
                 stages.push(Box::new(ClassWeightsStage { dataset: name.clone(), schemes: schemes.clone() }));
+            }
+        }
+        if let Some(distances) = &self.config.targets.distances {
+            for name in self.config.datasets.keys() {
+                stages.push(Box::new(DistancesStage {
+                    dataset: name.clone(),
+                    splits: distances.splits.clone(),
+                    kind: distances.kind,
+                }));
             }
         }
         for run in &self.config.runs {

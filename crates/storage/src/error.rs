@@ -39,6 +39,14 @@ pub enum Error {
         /// Where it fails.
         source: serde_json::Error,
     },
+    /// The array is damaged, or not one that segbench wrote.
+    #[error("`{path}` cannot be read as an array: {reason}")]
+    Zarr {
+        /// What was read.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -60,7 +68,7 @@ impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::MissingInput,
-            Self::Read { .. } | Self::Json { .. } => ErrorKind::InvalidData,
+            Self::Read { .. } | Self::Json { .. } | Self::Zarr { .. } => ErrorKind::InvalidData,
             Self::Write { .. } => ErrorKind::OutputNotWritable,
         }
     }
@@ -72,6 +80,9 @@ impl Explain for Error {
             }
             Self::Write { .. } => Some("choose a folder you may write to with `--root` or `--output`".into()),
             Self::Json { path, .. } => Some(format!("remove `{}` and run the command again", path.display())),
+            Self::Zarr { path, .. } => {
+                Some(format!("remove `{}` and run `segbench distances` again", path.display()))
+            }
             Self::NotFound { .. } | Self::Read { .. } => None,
         }
     }

@@ -8,6 +8,7 @@ mod error;
 mod hash;
 mod hash_cache;
 mod read;
+mod zarr;
 
 pub use atomic::{
     TEMPORARY_MARK, create_dir, link_or_copy, remove_abandoned, remove_dir, remove_temporaries, rename,
@@ -17,3 +18,4 @@ pub use error::Error;
 pub use hash::{Sha256, sha256_bytes, sha256_file};
 pub use hash_cache::cached_sha256_file;
 pub use read::{list_dir, read, read_json, read_to_string};
+pub use zarr::{CHUNK as ZARR_CHUNK, ZarrArray, array_attributes, write_array};

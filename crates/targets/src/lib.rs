@@ -27,7 +27,9 @@ mod frequencies;
 mod scheme;
 mod table;
 
-pub use distance::{ClassDistances, DistanceMap, Grid, Instructions, to_nearest};
+pub use distance::{
+    ClassDistances, DistanceCode, DistanceMap, Grid, ImageDistances, Instructions, to_nearest,
+};
 pub use error::Error;
 pub use frequencies::Frequencies;
 pub use scheme::{EFFECTIVE_NUMBER_BETA, Scheme};

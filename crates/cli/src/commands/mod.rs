@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
         Command::ClassWeights { dataset, scheme } => {
             prepare::class_weights(&dataset, &scheme, &global, console)
         }
+        Command::Distances { dataset, split, kind } => {
+            prepare::distances(&dataset, split, &kind, &global, console)
+        }
         Command::Train(options) => train::train(options, &global, console),
         Command::Bench(options) => bench::bench(options, &global, console),
         Command::Predict { model, weights, input, output, device } => {

@@ -1,10 +1,10 @@
-//! `prepare` and `class-weights`.
+//! `prepare`, `class-weights` and `distances`.
 
 use std::path::PathBuf;
 
 use segbench_datasets::{Audit, Depth, IssueKind, audit, audit_table, issue_table};
 use segbench_pipeline::config::LabelPng;
-use segbench_pipeline::{ClassWeightsStage, PrepareStage, Stage as _};
+use segbench_pipeline::{ClassWeightsStage, DistancesStage, PrepareStage, Stage as _};
 use segbench_targets::Scheme;
 use segbench_types::Progress as _;
 
@@ -106,5 +106,18 @@ pub(crate) fn class_weights(
         console.note(&stage.formulas().join("\n"));
     }
     console.note(outcome.message());
+    Ok(())
+}
+
+pub(crate) fn distances(
+    dataset: &str,
+    splits: Vec<String>,
+    kind: &str,
+    global: &Global,
+    console: &Console,
+) -> Result<(), Failure> {
+    let project = project(global, "reports".as_ref(), "cpu")?;
+    let stage = DistancesStage { dataset: dataset.into(), splits, kind: kind.parse()? };
+    console.note(stage.run(&project, console)?.message());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `pipeline.yaml`: which data sets, which runs, which report.
 
+mod distances;
 mod loss;
 mod problem;
 mod read;
@@ -14,6 +15,7 @@ use segbench_datasets::sample::SampleOptions;
 use segbench_losses::RecipeOptions;
 use serde::{Deserialize, Serialize};
 
+pub use distances::{DistanceKind, DistancesConfig};
 pub use problem::Problem;
 pub use size::Size;
 
@@ -136,6 +138,9 @@ pub struct TargetsConfig {
     /// Class frequencies and the weights made of them, for every data set above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<ClassWeightsConfig>,
+    /// Distance maps on disk, for every data set above. No training needs them: losses compute their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distances: Option<DistancesConfig>,
 }
 
 /// Which class weights.

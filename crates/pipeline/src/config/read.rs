@@ -89,6 +89,11 @@ impl Config {
         {
             check_scheme(&format!("targets.class_weights.schemes[{index}]"), scheme, &mut problems);
         }
+        for (index, split) in self.targets.distances.iter().flat_map(|maps| &maps.splits).enumerate() {
+            for name in self.datasets.keys() {
+                self.check_split(&format!("targets.distances.splits[{index}]"), name, split, &mut problems);
+            }
+        }
         for (index, run) in self.runs.iter().enumerate() {
             self.check_run(&format!("runs[{index}]"), run, &mut problems);
         }

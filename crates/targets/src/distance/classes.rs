@@ -28,6 +28,19 @@ impl ClassDistances {
         distances
     }
 
+    /// Reads a label map, whose classes' maps can then be had one by one.
+    ///
+    /// # Shapes
+    /// `labels`: the grid.
+    pub fn read<'a>(&'a mut self, grid: &Grid, labels: &'a [u8]) -> ImageDistances<'a> {
+        let is_planar = grid.is_pixels() && !grid.is_empty();
+        if is_planar {
+            let [_, height, width] = grid.size();
+            self.planar.prepare(labels, height, width);
+        }
+        ImageDistances { planar: is_planar.then_some(&self.planar), grid: *grid, labels }
+    }
+
     /// Writes one map for each class `0..`, as many as `out` holds. Elements with other labels are outside of every class.
     ///
     /// # Shapes
@@ -36,24 +49,9 @@ impl ClassDistances {
         if grid.is_empty() {
             return;
         }
-        if grid.is_pixels() {
-            let [_, height, width] = grid.size();
-            self.planar.prepare(labels, height, width);
-            self.planar.maps(kind, out);
-            return;
-        }
-        out.par_chunks_exact_mut(grid.len()).enumerate().for_each(|(class, plane)| {
-            let outside = to_nearest(grid, |at| usize::from(labels[at]) == class);
-            let inside = to_nearest(grid, |at| usize::from(labels[at]) != class);
-            let (Some(outside), Some(inside)) = (outside, inside) else {
-                plane.fill(0.0);
-                return;
-            };
-            for ((out, outside), inside) in plane.iter_mut().zip(outside).zip(inside) {
-                *out = kind.of_square((outside - inside) as f32);
-            }
-            kind.finish(plane);
-        });
+        let image = self.read(grid, labels);
+        let planes = out.par_chunks_exact_mut(grid.len()).enumerate().with_max_len(1);
+        planes.for_each(|(class, plane)| image.map(class as u8, kind, plane));
     }
 
     /// Writes the distance of every element to the nearest one with another label; 0 if there is none.
@@ -80,6 +78,37 @@ impl ClassDistances {
                 inner.for_each(|((out, square), _)| *out = square.sqrt() as f32);
             }
         }
+    }
+}
+
+/// A label map that was read.
+pub struct ImageDistances<'a> {
+    /// Where the fast transform serves.
+    planar: Option<&'a Planar>,
+    grid: Grid,
+    labels: &'a [u8],
+}
+
+impl ImageDistances<'_> {
+    /// Writes the map of one class.
+    ///
+    /// # Shapes
+    /// `out`: the grid.
+    pub fn map(&self, class: u8, kind: DistanceMap, out: &mut [f32]) {
+        if let Some(planar) = self.planar {
+            planar.map(class, kind, out);
+            return;
+        }
+        let outside = to_nearest(&self.grid, |at| self.labels[at] == class);
+        let inside = to_nearest(&self.grid, |at| self.labels[at] != class);
+        let (Some(outside), Some(inside)) = (outside, inside) else {
+            out.fill(0.0);
+            return;
+        };
+        for ((out, outside), inside) in out.iter_mut().zip(outside).zip(inside) {
+            *out = kind.of_square((outside - inside) as f32);
+        }
+        kind.finish(out);
     }
 }
 
@@ -156,13 +185,16 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn all_maps_of_an_image_equal_those_of_comparing_every_pair(
             height in 1_usize..40, width in 1_usize..75, seed in any::<u64>(),
         ) {
             let labels = labels(&mut Rng::new(seed, &[]), height, width);
             let grid = Grid::plane(height, width);
-            let mut distances = ClassDistances::default();
+            let instructions = [Instructions::Best, Instructions::Avx2, Instructions::Baseline];
+            let mut distances = ClassDistances::with_instructions(instructions[(seed % 3) as usize]);
             let mut maps = vec![f32::NAN; 5 * grid.len()];
             let mut inside = vec![f32::NAN; grid.len()];
             distances.inside(&grid, &labels, &mut inside);
@@ -200,6 +232,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_maps() {
+        let (height, width) = (211, 333);
+        let labels = labels(&mut Rng::new(3, &[]), height, width);
+        let maps = |instructions| {
+            let mut maps = vec![f32::NAN; 5 * height * width];
+            let mut distances = ClassDistances::with_instructions(instructions);
+            distances.maps(&Grid::plane(height, width), &labels, DistanceMap::Level, &mut maps);
+            maps
+        };
+        let baseline = maps(Instructions::Baseline);
+        assert_eq!(maps(Instructions::Avx2), baseline);
+        assert_eq!(maps(Instructions::Best), baseline);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! everywhere, because nothing lies outside of it.
 
 mod classes;
+mod code;
 mod envelope;
 mod grid;
 mod kernels;
@@ -15,7 +16,8 @@ mod planar;
 mod runs;
 mod strips;
 
-pub use classes::ClassDistances;
+pub use classes::{ClassDistances, ImageDistances};
+pub use code::DistanceCode;
 pub use envelope::to_nearest;
 pub use grid::Grid;
 pub use kernels::Instructions;

@@ -7,8 +7,6 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
-
 use super::DistanceMap;
 use super::kernels::{Instructions, LANES, Labels, Lanes, Steps, Vector, Work, dispatch};
 use super::runs::{FAR, fill_inside, fill_outside, for_each_run};
@@ -111,12 +109,6 @@ impl Planar {
             }
         }
         self.row_runs.push(self.runs.len());
-    }
-
-    /// Writes the maps of the classes `0..` into the planes of `out`.
-    pub(super) fn maps(&self, kind: DistanceMap, out: &mut [f32]) {
-        let planes = out.par_chunks_exact_mut(self.height * self.width).enumerate();
-        planes.with_max_len(1).for_each(|(class, plane)| self.map(class as u8, kind, plane));
     }
 
     /// Writes the map of one class.
