@@ -82,9 +82,18 @@ pub(crate) enum Command {
     ClassWeights {
         /// Data set.
         dataset: String,
-        /// Scheme; repeat for several. Default: all.
+        /// Scheme; repeat for several. Default: all that fit the classes.
         #[arg(long)]
         scheme: Vec<String>,
+        /// Split whose labels are counted.
+        #[arg(long, default_value = "train")]
+        split: String,
+        /// What becomes 1: `mean` over classes, mean over `pixels`, or `max`.
+        #[arg(long)]
+        normalize: Option<String>,
+        /// The smallest and the largest weight, after scaling.
+        #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"])]
+        clip: Option<Vec<f64>>,
     },
     /// Exact distances to the border of every class, stored as an array per image.
     Distances {

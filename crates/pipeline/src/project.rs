@@ -88,7 +88,12 @@ impl Project {
             let schemes: Vec<Scheme> =
                 weights.schemes.iter().map(|scheme| Scheme::parse(scheme)).collect::<Result<_, _>>()?;
             for name in self.config.datasets.keys() {
-                stages.push(Box::new(ClassWeightsStage { dataset: name.clone(), schemes: schemes.clone() }));
+                stages.push(Box::new(ClassWeightsStage {
+                    dataset: name.clone(),
+                    schemes: schemes.clone(),
+                    split: "train".into(),
+                    adjustment: weights.adjustment()?,
+                }));
             }
         }
         if let Some(distances) = &self.config.targets.distances {

@@ -16,6 +16,28 @@ pub enum Error {
         /// The name that was probably meant.
         suggestion: Option<&'static str>,
     },
+    /// No normalization has this name.
+    #[error("unknown normalization `{name}`, expected `mean`, `pixels` or `max`")]
+    UnknownNormalization {
+        /// What was asked for.
+        name: String,
+        /// The name that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// Bounds that no weight can meet.
+    #[error("weights cannot be bounded to {low} ..= {high}, expected 0 <= low <= high")]
+    Clip {
+        /// The lower bound.
+        low: String,
+        /// The upper bound.
+        high: String,
+    },
+    /// Constants for other classes than the catalog's.
+    #[error("the weights `{scheme}` are for the 19 classes of Cityscapes, the catalog has others")]
+    OtherClasses {
+        /// The scheme.
+        scheme: &'static str,
+    },
     /// The manifest counts another number of classes than the catalog holds.
     #[error("the manifest counts {got} classes in image `{image}`, the catalog has {expected}")]
     Classes {
@@ -31,15 +53,22 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownScheme { .. } => ErrorKind::Usage,
+            Self::UnknownScheme { .. }
+            | Self::UnknownNormalization { .. }
+            | Self::Clip { .. }
+            | Self::OtherClasses { .. } => ErrorKind::Usage,
             Self::Classes { .. } => ErrorKind::InvalidData,
         }
     }
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::UnknownScheme { suggestion, .. } => {
+            Self::UnknownScheme { suggestion, .. } | Self::UnknownNormalization { suggestion, .. } => {
                 suggestion.map(|name| format!("did you mean `{name}`?"))
+            }
+            Self::Clip { .. } => None,
+            Self::OtherClasses { .. } => {
+                Some("take a scheme that is computed, such as `enet` or `median-frequency`".into())
             }
             Self::Classes { .. } => Some("prepare the data set again with `segbench prepare`".into()),
         }

@@ -1,7 +1,8 @@
 //! Training targets: how often each class occurs, and the weights made of that.
 //!
 //! [`Frequencies`] are a query over the manifest, which holds the pixels of every class in every image; no label map is opened again.
-//! A [`Scheme`] is a formula from frequencies to one weight per class, and says so in words with [`Scheme::formula`].
+//! A [`Scheme`] is a formula from frequencies to one weight per class, and says so in words with [`Scheme::formula`]; an [`Adjustment`]
+//! scales and bounds what comes of it.
 //! [`ClassDistances`] are exact Euclidean distances to the border of each class, for the losses that look at borders.
 //!
 //! # Examples
@@ -21,12 +22,14 @@
 //! # Ok::<(), segbench_targets::Error>(())
 //! ```
 
+mod adjustment;
 mod distance;
 mod error;
 mod frequencies;
 mod scheme;
 mod table;
 
+pub use adjustment::{Adjustment, Normalization};
 pub use distance::{
     ClassDistances, DistanceCode, DistanceMap, Grid, ImageDistances, Instructions, to_nearest,
 };

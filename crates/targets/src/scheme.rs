@@ -53,7 +53,37 @@ pub enum Scheme {
     /// # Source
     /// Cui et al., <https://arxiv.org/abs/1901.05555>, equation 2; beta is [`EFFECTIVE_NUMBER_BETA`].
     EffectiveNumber,
+    /// Constants for the 19 classes of Cityscapes that DDRNet, PIDNet, HRNet and OCNet train with. They follow no formula: they do not
+    /// fall with frequency.
+    ///
+    /// # Source
+    /// [openseg-group/OCNet.pytorch, issue 14](https://github.com/openseg-group/OCNet.pytorch/issues/14); `class_weight` in
+    /// mmsegmentation's configurations of DDRNet and PIDNet.
+    Openseg,
 }
+
+/// The constants of [`Scheme::Openseg`] by class.
+const OPENSEG: [(&str, f64); 19] = [
+    ("road", 0.8373),
+    ("sidewalk", 0.9180),
+    ("building", 0.8660),
+    ("wall", 1.0345),
+    ("fence", 1.0166),
+    ("pole", 0.9969),
+    ("traffic light", 0.9754),
+    ("traffic sign", 1.0489),
+    ("vegetation", 0.8786),
+    ("terrain", 1.0023),
+    ("sky", 0.9539),
+    ("person", 0.9843),
+    ("rider", 1.1116),
+    ("car", 0.9037),
+    ("truck", 1.0865),
+    ("bus", 1.0955),
+    ("train", 1.0865),
+    ("motorcycle", 1.1529),
+    ("bicycle", 1.0507),
+];
 
 impl Scheme {
     /// All schemes.
@@ -69,6 +99,7 @@ impl Scheme {
         Self::Erfnet,
         Self::ErfnetAll,
         Self::EffectiveNumber,
+        Self::Openseg,
     ];
 
     /// The name in commands, files and tables.
@@ -85,6 +116,7 @@ impl Scheme {
             Self::Erfnet => "erfnet",
             Self::ErfnetAll => "erfnet-all",
             Self::EffectiveNumber => "effective-number",
+            Self::Openseg => "openseg",
         }
     }
 
@@ -110,6 +142,9 @@ impl Scheme {
             Self::EffectiveNumber => {
                 "w_c = (1 - b) / (1 - b^m_c), divided by the mean over classes; m_c = images that contain c, b = 0.999"
             }
+            Self::Openseg => {
+                "constants of openseg-group/OCNet.pytorch for Cityscapes; they do not depend on the images"
+            }
         }
     }
 
@@ -124,6 +159,11 @@ impl Scheme {
             known: names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             suggestion: segbench_types::nearest(name, names()),
         })
+    }
+
+    /// Whether the scheme has weights for classes of these names: constants are for their own classes only.
+    pub fn fits<'a>(self, names: impl IntoIterator<Item = &'a str>) -> bool {
+        self != Self::Openseg || names.into_iter().eq(OPENSEG.iter().map(|&(name, _)| name))
     }
 
     /// One weight per class; `None` for a class that occurs nowhere and whose weight the formula does not define.
@@ -148,6 +188,10 @@ impl Scheme {
             Self::Erfnet => inverse_logarithm(&shares(), 1.10),
             Self::ErfnetAll => inverse_logarithm(&shares_of_all(), 1.10),
             Self::EffectiveNumber => effective_number(&frequencies.images),
+            Self::Openseg if frequencies.classes() == OPENSEG.len() => {
+                OPENSEG.iter().map(|&(_, weight)| Some(weight)).collect()
+            }
+            Self::Openseg => vec![None; frequencies.classes()],
         }
     }
 }
@@ -260,7 +304,7 @@ mod tests {
             let (pixels, images): (Vec<u64>, Vec<u64>) =
                 classes.iter().map(|&(pixels, images)| (pixels, if pixels > 0 { images } else { 0 })).unzip();
             let frequencies = frequencies(&pixels, &images);
-            for &scheme in Scheme::ALL {
+            for &scheme in Scheme::ALL.iter().filter(|scheme| **scheme != Scheme::Openseg) {
                 let weights = scheme.weights(&frequencies);
                 prop_assert_eq!(weights.len(), pixels.len());
                 prop_assert!(weights.iter().flatten().all(|weight| weight.is_finite() && *weight > 0.0), "{:?}", scheme);

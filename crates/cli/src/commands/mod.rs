@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use segbench_datasets::Depth;
 use segbench_pipeline::{Config, Project};
+use segbench_targets::{Adjustment, Normalization};
 
 use crate::arguments::{Arguments, Command, Global, ParityAction};
 use crate::console::{self, Console};
@@ -39,8 +40,12 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
             let depth = if verify { Depth::Files } else { Depth::Manifest };
             prepare::prepare(&dataset, source, split, label_png, depth, &global, console)
         }
-        Command::ClassWeights { dataset, scheme } => {
-            prepare::class_weights(&dataset, &scheme, &global, console)
+        Command::ClassWeights { dataset, scheme, split, normalize, clip } => {
+            let normalize = normalize.as_deref().map(Normalization::parse).transpose()?;
+            let clip = clip.and_then(|bounds| bounds.try_into().ok());
+            let request =
+                prepare::Weights { split, schemes: scheme, adjustment: Adjustment { normalize, clip } };
+            prepare::class_weights(&dataset, request, &global, console)
         }
         Command::Distances { dataset, split, kind } => {
             prepare::distances(&dataset, split, &kind, &global, console)

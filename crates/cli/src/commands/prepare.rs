@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use segbench_datasets::{Audit, Depth, IssueKind, audit, audit_table, issue_table};
 use segbench_pipeline::config::LabelPng;
 use segbench_pipeline::{ClassWeightsStage, DistancesStage, PrepareStage, Stage as _};
-use segbench_targets::Scheme;
+use segbench_targets::{Adjustment, Scheme};
 use segbench_types::Progress as _;
 
 use super::project;
@@ -88,22 +88,30 @@ fn show(audit: &Audit, depth: Depth, console: &Console) -> Result<(), Failure> {
     Ok(audit.check()?)
 }
 
+/// Which weights.
+pub(crate) struct Weights {
+    pub(crate) schemes: Vec<String>,
+    pub(crate) split: String,
+    pub(crate) adjustment: Adjustment,
+}
+
 pub(crate) fn class_weights(
     dataset: &str,
-    schemes: &[String],
+    weights: Weights,
     global: &Global,
     console: &Console,
 ) -> Result<(), Failure> {
+    let Weights { schemes, split, adjustment } = weights;
     let schemes = schemes.iter().map(|name| Scheme::parse(name)).collect::<Result<_, _>>()?;
     let project = project(global, "reports".as_ref(), "cpu")?;
-    let stage = ClassWeightsStage { dataset: dataset.into(), schemes };
+    let stage = ClassWeightsStage { dataset: dataset.into(), schemes, split, adjustment };
     let outcome = stage.run(&project, console)?;
     let table = stage.table(&project)?;
     if console.is_json() {
         console.json(&table);
     } else {
         console.data(&table.to_markdown());
-        console.note(&stage.formulas().join("\n"));
+        console.note(&stage.formulas(&project)?.join("\n"));
     }
     console.note(outcome.message());
     Ok(())

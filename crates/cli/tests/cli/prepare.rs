@@ -132,3 +132,21 @@ fn grey_label_maps_are_another_tree_with_the_same_numbers() {
     }
     place.run(&["prepare", "camvid", "--in-place", "--source", "source"]).is(2, &["camvid"]);
 }
+
+#[test]
+fn distances_are_an_array_per_image_and_written_once() {
+    let place = Place::with(&camvid());
+    place.run(&["prepare", "camvid", "--source", "source"]).is(0, &["4 images"]);
+    place.run(&["distances", "camvid", "--kind", "singed"]).is(2, &["did you mean `signed`?"]);
+    place.run(&["distances", "camvid", "--split", "noon"]).is(4, &["no labelled images in its split `noon`"]);
+    place.run(&["distances", "camvid", "--split", "train"]).is(0, &["signed maps of 2 images"]);
+    place.run(&["distances", "camvid", "--split", "train"]).is(0, &["up to date"]);
+    let whole = place.tree("data");
+    let is_array = |path: &&String| path.contains("distances/train/signed/") && path.ends_with("zarr.json");
+    let arrays: Vec<&String> = whole.keys().filter(is_array).collect();
+    assert_eq!(arrays.len(), 2);
+    // As if the process had been killed between the shard and its description.
+    std::fs::remove_file(place.join("data").join(arrays[0])).expect("removed");
+    place.run(&["distances", "camvid", "--split", "train"]).is(0, &["signed maps of 2 images"]);
+    assert!(place.tree("data") == whole, "other bytes than those of an undisturbed run");
+}

@@ -13,11 +13,14 @@ use schemars::JsonSchema;
 use segbench_datasets::label_png::LabelForm;
 use segbench_datasets::sample::SampleOptions;
 use segbench_losses::RecipeOptions;
+use segbench_targets::{Adjustment, Normalization};
 use serde::{Deserialize, Serialize};
 
 pub use distances::{DistanceKind, DistancesConfig};
 pub use problem::Problem;
 pub use size::Size;
+
+use crate::Error;
 
 /// A whole pipeline. Every key that is left out has a default; unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +153,25 @@ pub struct ClassWeightsConfig {
     /// Schemes by name (`segbench class-weights --help`). Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schemes: Vec<String>,
+    /// What becomes 1: `mean` over classes, mean over `pixels`, or `max`. Default: the formula's own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<String>,
+    /// The smallest and the largest weight, after scaling. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<[f64; 2]>,
+}
+
+impl ClassWeightsConfig {
+    /// Scaling and bounds.
+    ///
+    /// # Errors
+    /// [`Error::Targets`] for an unknown name, and for bounds that cannot be met.
+    pub fn adjustment(&self) -> Result<Adjustment, Error> {
+        let normalize = self.normalize.as_deref().map(Normalization::parse).transpose()?;
+        let adjustment = Adjustment { normalize, clip: self.clip };
+        adjustment.validate()?;
+        Ok(adjustment)
+    }
 }
 
 /// One row or more of the leaderboard: a model, trained here or loaded, and how it is measured.

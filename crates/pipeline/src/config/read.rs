@@ -89,6 +89,9 @@ impl Config {
         {
             check_scheme(&format!("targets.class_weights.schemes[{index}]"), scheme, &mut problems);
         }
+        if let Some(Err(err)) = self.targets.class_weights.as_ref().map(|weights| weights.adjustment()) {
+            problems.push(Problem::new("targets.class_weights", with_help(&err)));
+        }
         for (index, split) in self.targets.distances.iter().flat_map(|maps| &maps.splits).enumerate() {
             for name in self.datasets.keys() {
                 self.check_split(&format!("targets.distances.splits[{index}]"), name, split, &mut problems);

@@ -1,4 +1,4 @@
-//! Distance maps on disk: an array per image, for other programs and for training without augmentation.
+//! Distance maps on disk: an array per image, for other programs and for looking at. Losses compute their own, of the crops they see.
 
 use std::path::{Path, PathBuf};
 

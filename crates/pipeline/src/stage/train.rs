@@ -8,7 +8,7 @@ use segbench_training::{ClassWeights, TrainOptions, train};
 use segbench_types::{Progress, Task, TrainingSummary};
 use serde::{Deserialize, Serialize};
 
-use super::class_weights::train_frequencies;
+use super::class_weights::{TRAIN, frequencies};
 use super::train_progress::StepsOnly;
 use super::{Outcome, Stage, Work};
 use crate::config::TrainConfig;
@@ -111,7 +111,11 @@ impl TrainStage {
         options.scale = config.scale.unwrap_or(options.scale);
         options.learning_rate = config.learning_rate.unwrap_or(options.learning_rate);
         if let Some(name) = &config.class_weights {
-            let weights = Scheme::parse(name)?.weights(&train_frequencies(dataset)?);
+            let scheme = Scheme::parse(name)?;
+            if !scheme.fits(dataset.info.catalog.names()) {
+                return Err(segbench_targets::Error::OtherClasses { scheme: scheme.name() }.into());
+            }
+            let weights = scheme.weights(&frequencies(dataset, TRAIN)?);
             // A class that the train split lacks has no pixels that its weight could act on.
             let weights = weights.iter().map(|weight| weight.unwrap_or(0.0) as f32).collect();
             options.class_weights = Some(ClassWeights { scheme: name.clone(), weights });
