@@ -34,9 +34,10 @@ def reset():
 
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(3)
-labels = torch.randint(0, 19, (2, 16, 32)).repeat_interleave(32, 1).repeat_interleave(32, 2)
-logits = 4 * torch.rand(2, 19, 512, 1024)
-logits += 2.0 * torch.nn.functional.one_hot(labels, 19).movedim(-1, 1)
+fields = torch.nn.functional.interpolate(torch.rand(2, 19, 9, 17), (512, 1024), mode="bilinear", align_corners=True)
+labels = fields.argmax(1)
+logits = 4 * torch.rand(2, 19, 512, 1024) + 6.0 * torch.nn.functional.one_hot(labels, 19).movedim(-1, 1)
+del fields
 weights = torch.ones(19)
 print("ready", flush=True)
 for line in sys.stdin:
