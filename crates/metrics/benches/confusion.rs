@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use segbench_metrics::{ConfusionMatrix, miou_interval};
+use segbench_metrics::{ClassTotals, ConfusionMatrix, miou_interval, paired_bootstrap};
+use segbench_types::AbsentClass;
 
 const WIDTH: usize = 2048;
 const HEIGHT: usize = 1024;
@@ -76,6 +77,14 @@ fn confusion(criterion: &mut Criterion) {
         .collect();
     criterion.bench_function("interval, 1000 resamples of 500 images, 19 classes", |bencher| {
         bencher.iter(|| miou_interval(black_box(&images), 1000, 0));
+    });
+    let first: Vec<ClassTotals> = images.iter().map(ClassTotals::of).collect();
+    let mut second = first.clone();
+    second.rotate_left(1);
+    criterion.bench_function("paired bootstrap, 10000 resamples of 500 images, 19 classes", |bencher| {
+        bencher.iter(|| {
+            paired_bootstrap(AbsentClass::Skipped, black_box(&first), black_box(&second), 10_000, 0)
+        });
     });
 }
 

@@ -144,7 +144,8 @@ fn a_class_without_a_labelled_pixel_has_no_score_in_detectron2() {
         let iou = got.iou.filter(|_| is_labelled);
         assert_close(&format!("class {class}"), iou, &originals.fixture["detectron2"]["classes"][class]);
     }
-    let only_predicted = (0..19).filter(|&class| totals.ground_truth[class] == 0 && totals.predicted[class] > 0);
+    let only_predicted =
+        (0..19).filter(|&class| totals.ground_truth[class] == 0 && totals.predicted[class] > 0);
     assert!(only_predicted.count() > 0, "the set has a class that is only predicted");
 }
 

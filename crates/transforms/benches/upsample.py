@@ -1,4 +1,5 @@
-"""PyTorch's and OpenCV's times for what benches/upsample.rs measures. Pins: torch 2.6, opencv 4.11. Argument: threads."""
+"""PyTorch's, OpenCV's and Pillow's times for what benches/upsample.rs measures. Pins: torch 2.6, opencv 4.11, Pillow 11.3 or later.
+Argument: threads."""
 
 import statistics
 import sys
@@ -8,11 +9,12 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 torch.set_num_threads(threads)
 cv2.setNumThreads(threads)
-CLASSES, SIZE, OUTPUT = 19, (128, 256), (1024, 2048)
+SIZE, OUTPUT = (128, 256), (1024, 2048)
 
 
 def noise(index):
@@ -21,13 +23,13 @@ def noise(index):
     return (value >> np.uint64(40)).astype(np.float32) / 16777216
 
 
-def logits(patch):
+def logits(classes, patch):
     height, width = SIZE
-    index = np.arange(CLASSES * height * width)
+    index = np.arange(classes * height * width)
     x, y, label = index % width, index // width % height, index // width // height
-    winner = (noise(10_000_000 + y // 12 * width + x // 12) * CLASSES).astype(int)
+    winner = (noise(10_000_000 + y // 12 * width + x // 12) * classes).astype(int)
     values = noise(index) + patch * (label == winner)
-    return torch.from_numpy(values.astype(np.float32).reshape(1, CLASSES, height, width))
+    return torch.from_numpy(values.astype(np.float32).reshape(1, classes, height, width))
 
 
 def measure(name, work, repeats=7):
@@ -48,9 +50,18 @@ def upsample(x, middle):
 
 
 with torch.inference_mode():
-    patches, plain = logits(6.0), logits(0.0)
-    measure("19x128x256 to 1024x2048, patches", lambda: upsample(patches, OUTPUT))
-    measure("19x128x256 to 1024x2048, noise", lambda: upsample(plain, OUTPUT))
+    for classes in (19, 150):
+        for name, patch in (("patches", 6.0), ("noise", 0.0)):
+            x = logits(classes, patch)
+            measure(f"{classes}x128x256 to 1024x2048, {name}", lambda: upsample(x, OUTPUT))
+    patches = logits(19, 6.0)
     measure("19x128x256 to 512x1024 to 1024x2048, patches", lambda: upsample(patches, (512, 1024)))
 image = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), np.uint8)
-measure("cv2.resize 2048x1024 to 1433x717", lambda: cv2.resize(image, (1433, 717), interpolation=cv2.INTER_LINEAR))
+pillow = Image.fromarray(image)
+planes = torch.from_numpy(image).permute(2, 0, 1)[None].contiguous()
+for size in (1433, 717), (3584, 1792), (1024, 512):
+    measure(f"cv2.resize to {size}", lambda: cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
+    measure(f"Pillow to {size}", lambda: pillow.resize(size, Image.BILINEAR))
+    for corners in (False, True):
+        resize = lambda: F.interpolate(planes.float(), size=size[::-1], mode="bilinear", align_corners=corners).round().to(torch.uint8)
+        measure(f"PyTorch to {size}, align_corners={corners}", resize)
