@@ -9,6 +9,9 @@ use segbench_types::{ErrorKind, Explain as _, Silent};
 
 use crate::support::{client, download, names, noise, quick};
 
+/// What is done to the members, and what the error then names.
+type Change = (fn(&mut Files), &'static str);
+
 /// A zip as a host of repositories packs it, with a folder at the top, and the hashes of two of its three members.
 fn packed(change: impl FnOnce(&mut Files)) -> (Vec<u8>, Checksums) {
     let mut files = Files::default();
@@ -43,7 +46,7 @@ fn an_archive_is_known_by_its_members_whatever_is_around_them() {
 
 #[test]
 fn a_changed_or_absent_member_is_named_and_the_archive_set_aside() {
-    let changes: [(fn(&mut Files), &str); 3] = [
+    let changes: [Change; 3] = [
         (|files| files.insert("b/c.png", "other"), "tutorial-1f2e3d/b/c.png"),
         (|files| files.remove("a.png"), "no member `a.png`"),
         (|files| files.insert("../outside", "x"), "outside"),
