@@ -41,6 +41,9 @@ def draw(segbench, folder, pairs):
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(tree)
     shutil.rmtree(folder / "drawn")
+    # mmsegmentation's converter lists all three splits.
+    for split in ("val", "test"):
+        (tree / "gtFine" / split).mkdir(exist_ok=True)
     (tree / "done").touch()
     return tree
 
