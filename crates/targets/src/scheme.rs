@@ -136,9 +136,13 @@ impl Scheme {
                 "w_c = median(p) / p_c, p_c = pixels of c / labelled pixels of all images"
             }
             Self::Enet => "w_c = 1 / ln(1.02 + p_c), p_c = pixels of c / labelled pixels",
-            Self::EnetAll => "w_c = 1 / ln(1.02 + p_c), p_c = pixels of c / all pixels, ignored ones included",
+            Self::EnetAll => {
+                "w_c = 1 / ln(1.02 + p_c), p_c = pixels of c / all pixels, ignored ones included"
+            }
             Self::Erfnet => "w_c = 1 / ln(1.10 + p_c), p_c = pixels of c / labelled pixels",
-            Self::ErfnetAll => "w_c = 1 / ln(1.10 + p_c), p_c = pixels of c / all pixels, ignored ones included",
+            Self::ErfnetAll => {
+                "w_c = 1 / ln(1.10 + p_c), p_c = pixels of c / all pixels, ignored ones included"
+            }
             Self::EffectiveNumber => {
                 "w_c = (1 - b) / (1 - b^m_c), divided by the mean over classes; m_c = images that contain c, b = 0.999"
             }
