@@ -148,7 +148,7 @@ mod tests {
     fn no_other_assignment_is_cheaper() {
         for case in 0..300 {
             let mut rng = Rng::new(case, &[]);
-            let (rows, columns) = (rng.below(6) as usize, rng.below(6) as usize);
+            let (rows, columns) = (rng.below(6), rng.below(6));
             // Few different values, so that many assignments cost the same; negative ones, too.
             let costs = Costs::new(rows, columns, |_, _| rng.below(7) as f64 - 3.0);
             let assignment = costs.assign();
