@@ -4,7 +4,11 @@ mod models;
 
 /// Path below the repository and contents of every generated file.
 pub fn generated() -> Vec<(&'static str, String)> {
-    vec![("schemas/pipeline.schema.json", schema()), ("docs/losses.md", losses()), ("docs/models.md", models::page())]
+    vec![
+        ("schemas/pipeline.schema.json", schema()),
+        ("docs/losses.md", losses()),
+        ("docs/models.md", models::page()),
+    ]
 }
 
 /// The reference page of all losses.
