@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use segbench_datasets::{PreparedDataset, label_png};
-use segbench_metrics::{BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ConfusionMatrix, ObjectCounts};
+use segbench_metrics::{
+    BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ClassTotals, ConfusionMatrix, ObjectCounts, image_miou,
+};
 use segbench_models::Input;
 use segbench_tables::{BoundaryRow, CountRow, ImageRow, ObjectRow};
 use segbench_types::{IGNORE, ImageRecord, InferenceRule, LabelMap, Task};
@@ -139,7 +141,7 @@ pub(crate) fn prediction(run_dir: &Path, id: &str) -> PathBuf {
     run_dir.join("predictions").join(format!("{id}.png"))
 }
 
-/// Evaluates `range` of `images`; predictions and gallery pictures go to `run_dir`.
+/// Evaluates `range` of `images`; predictions go to `run_dir`.
 pub(crate) fn evaluate(
     dataset: &PreparedDataset,
     images: &[&ImageRecord],
@@ -151,7 +153,6 @@ pub(crate) fn evaluate(
 ) -> Result<Shard, Error> {
     let start = Instant::now();
     let catalog = &dataset.info.catalog;
-    let examples: Vec<usize> = gallery::chosen(images.len()).collect();
     let mut shard = Shard { images: Vec::new(), seconds: 0.0 };
     for index in range {
         let record = images[index];
@@ -170,13 +171,38 @@ pub(crate) fn evaluate(
             ..count(dataset, record, &truth, &predicted, depth)?
         });
         segbench_storage::write(&prediction(run_dir, &record.id), &file)?;
-        if examples.contains(&index) {
-            gallery::write(&run_dir.join("examples"), &record.id, &image, &truth, &predicted, catalog)?;
-        }
         task.advance(1);
     }
     shard.seconds = start.elapsed().as_secs_f64();
     Ok(shard)
+}
+
+/// Writes the pictures of some of the evaluated `images` and says of which.
+pub(crate) fn write_examples(
+    dataset: &PreparedDataset,
+    images: &[&ImageRecord],
+    shards: &[Shard],
+    run_dir: &Path,
+) -> Result<Vec<String>, Error> {
+    let catalog = &dataset.info.catalog;
+    let score = |image: &ImageCounts| -> Result<Option<f64>, Error> {
+        let mut matrix = ConfusionMatrix::new(catalog.len());
+        for &(truth, predicted, count) in &image.cells {
+            matrix.add(truth, Some(predicted), count)?;
+        }
+        Ok(image_miou(&ClassTotals::of(&matrix)))
+    };
+    let scores: Vec<Option<f64>> =
+        shards.iter().flat_map(|shard| &shard.images).map(score).collect::<Result<_, _>>()?;
+    let mut examples = Vec::new();
+    for index in gallery::chosen(&scores) {
+        let Some(record) = images.get(index) else { continue };
+        let (image, truth) = (dataset.image(record)?, dataset.labels(record)?);
+        let predicted = label_png::read(&prediction(run_dir, &record.id))?;
+        gallery::write(&run_dir.join("examples"), &record.id, &image, &truth, &predicted, catalog)?;
+        examples.push(record.id.clone());
+    }
+    Ok(examples)
 }
 
 /// Counts everything that scores are made of; outlines are those within each of the `depth` slices.

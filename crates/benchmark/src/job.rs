@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::accuracy::{self, Shard};
 use crate::machine::environment;
-use crate::{Error, Predictor, WeightsSource, speed};
+use crate::{Error, Predictor, WeightsSource, seal, speed};
 
 /// Raised by hand whenever the results of a run change.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Raised by hand whenever the tables or the record of a run change; `docs/files.md` says how.
-const RECORD_SCHEMA: u32 = 2;
+const RECORD_SCHEMA: u32 = 3;
+/// The course of the training, in the folder of a run.
+const CURVE: &str = "curve.parquet";
 /// Images per task: enough to be worth loading a network for, few enough to lose little when one is killed.
 const SHARD: usize = 32;
 
@@ -307,9 +309,7 @@ impl Job {
                     .flat_map(|shard| &shard.images)
                     .map(|image| image.ignored)
                     .sum(),
-                examples: crate::gallery::chosen(labelled.len())
-                    .map(|index| labelled[index].id.clone())
-                    .collect(),
+                examples: accuracy::write_examples(dataset, &labelled, &shards, &dir)?,
             })
         } else {
             None
@@ -334,7 +334,10 @@ impl Job {
             environment: environment(),
             timing,
         };
-        segbench_storage::write_json(&dir.join("record.json"), &record)?;
+        if let Some(curve) = self.weights.curve() {
+            segbench_storage::link_or_copy(&curve, &dir.join(CURVE))?;
+        }
+        seal::write(&dir, &record)?;
         Ok(record)
     }
 }

@@ -12,8 +12,10 @@ mod predict;
 mod prediction_files;
 mod predictions;
 mod score_array;
+mod seal;
 mod speed;
 mod submission;
+mod verify;
 mod weights;
 
 pub use error::Error;
@@ -26,4 +28,5 @@ pub use predictions::{
 };
 pub use score_array::ArrayLayout;
 pub use submission::{Submission, submit_to_cityscapes};
+pub use verify::{Check, verify_run};
 pub use weights::WeightsSource;

@@ -1,6 +1,6 @@
 //! Where the weights of a run come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use segbench_models::{Inference, Tensors, shipped, zoo};
@@ -37,6 +37,16 @@ impl WeightsSource {
         };
         let is_same = source.dataset == dataset && split == "val" && protocol.name == name;
         source.published.filter(|_| is_same).map(|published| published.miou)
+    }
+
+    /// Where the course of the training lies for a weights file, if it was trained here.
+    pub fn curve_beside(weights: &Path) -> PathBuf {
+        weights.with_extension("curve.parquet")
+    }
+
+    /// The course of the training, where it is kept beside the weights.
+    pub fn curve(&self) -> Option<PathBuf> {
+        self.path.as_deref().map(Self::curve_beside).filter(|path| path.is_file())
     }
 
     /// The tensors, under the names of the file.

@@ -86,45 +86,80 @@ pub fn permutation_test(
     permutations: usize,
     seed: u64,
 ) -> Option<f64> {
-    let [a, b] = [Images::new(absent, first), Images::new(absent, second)];
-    if a.len() != b.len() || a.len() == 0 {
-        return None;
+    permutation_tests(absent, &[first, second], permutations, seed).pop().flatten()
+}
+
+/// [`permutation_test`] of every pair of runs, `(0, 1), (0, 2), ..., (1, 2), ...`, which costs little more than that of one: what moves
+/// between two runs is the difference of what moves out of either, and the same images are swapped in every pair.
+///
+/// # Panics
+/// If the images differ in their number of classes.
+pub fn permutation_tests(
+    absent: AbsentClass,
+    runs: &[&[ClassTotals]],
+    permutations: usize,
+    seed: u64,
+) -> Vec<Option<f64>> {
+    let runs: Vec<Images> = runs.iter().map(|run| Images::new(absent, run)).collect();
+    let pairs: Vec<(usize, usize)> = (0..runs.len())
+        .flat_map(|first| (first + 1..runs.len()).map(move |second| (first, second)))
+        .collect();
+    let images = runs.first().map_or(0, Images::len);
+    if images == 0 || runs.iter().any(|run| run.len() != images) {
+        return vec![None; pairs.len()];
     }
-    let all = vec![1.0; a.len()];
-    let [mut sum_a, mut sum_b] = [Vec::new(), Vec::new()];
-    a.sum(&all, &mut sum_a);
-    b.sum(&all, &mut sum_b);
-    let observed = (b.miou(&sum_b)? - a.miou(&sum_a)?).abs();
-    let permute = |index: usize| {
+    let all = vec![1.0; images];
+    let sums: Vec<Vec<f64>> = runs
+        .iter()
+        .map(|run| {
+            let mut sums = Vec::new();
+            run.sum(&all, &mut sums);
+            sums
+        })
+        .collect();
+    let permute = |(swapped, moved, a, b): &mut (Vec<f64>, Vec<Vec<f64>>, Vec<f64>, Vec<f64>), index| {
         let mut rng = Rng::new(seed, &[index as u64]);
-        // What moves from the first run to the second.
-        let mut moved = vec![0.0; sum_a.len()];
-        let mut bits = 0;
-        for image in 0..a.len() {
-            if image % 64 == 0 {
-                bits = rng.bits();
-            }
-            if bits >> (image % 64) & 1 == 1 {
-                for (moved, (a, b)) in moved.iter_mut().zip(a.image(image).iter().zip(b.image(image))) {
-                    *moved += a - b;
-                }
-            }
+        swapped.clear();
+        while swapped.len() < images {
+            let bits = rng.bits();
+            swapped.extend((0..64.min(images - swapped.len())).map(|bit| (bits >> bit & 1) as f64));
         }
-        let swapped = |sums: &[f64], sign: f64| -> Vec<f64> {
-            sums.iter().zip(&moved).map(|(sum, moved)| sum + sign * moved).collect()
+        moved.resize(runs.len(), Vec::new());
+        for (run, moved) in runs.iter().zip(moved.iter_mut()) {
+            run.sum(swapped, moved);
+        }
+        let difference = |&(first, second): &(usize, usize)| {
+            let exchange = |sums: &[f64], out: &[f64], into: &[f64], result: &mut Vec<f64>| {
+                result.clear();
+                result.extend(sums.iter().zip(out.iter().zip(into)).map(|(sum, (out, into))| sum - out + into));
+            };
+            exchange(&sums[first], &moved[first], &moved[second], a);
+            exchange(&sums[second], &moved[second], &moved[first], b);
+            Some(runs[second].miou(b)? - runs[first].miou(a)?)
         };
-        Some(b.miou(&swapped(&sum_b, 1.0))? - a.miou(&swapped(&sum_a, -1.0))?)
+        pairs.iter().map(difference).collect::<Vec<Option<f64>>>()
     };
-    let permuted: Vec<f64> = (0..permutations).into_par_iter().filter_map(permute).collect();
+    let permuted: Vec<Vec<Option<f64>>> =
+        (0..permutations).into_par_iter().map_init(Default::default, permute).collect();
+    let test = |(pair, &(first, second)): (usize, &(usize, usize))| {
+        let observed = (runs[second].miou(&sums[second])? - runs[first].miou(&sums[first])?).abs();
+        let permuted: Vec<f64> = permuted.iter().filter_map(|differences| differences[pair]).collect();
+        Some(probability(observed, &permuted))
+    };
+    pairs.iter().enumerate().map(test).collect()
+}
+
+/// How probable a difference as large as `observed` is among the `permuted` ones.
+fn probability(observed: f64, permuted: &[f64]) -> f64 {
     // Sums in another order may differ in the last digits.
     let reaches = |difference: &&f64| difference.abs() >= observed * (1.0 - 1e-12);
     let reached = permuted.iter().filter(reaches).count();
     let counted = (reached + 1) as f64 / (permuted.len() + 1) as f64;
-    let deviation = deviation(&permuted).filter(|&deviation| deviation > 0.0);
-    Some(match (reached, deviation) {
+    let deviation = deviation(permuted).filter(|&deviation| deviation > 0.0);
+    match (reached, deviation) {
         (0, Some(deviation)) => counted.min(2.0 * normal_tail(observed / deviation)),
         _ => counted,
-    })
+    }
 }
 
 /// Holm's correction: probabilities that stay below a limit for all of several tests together with that limit's probability of a single

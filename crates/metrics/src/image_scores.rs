@@ -28,11 +28,7 @@ pub struct ImageScores {
 impl ImageScores {
     /// The scores of images, of which each is given by its totals. Images without a labelled pixel are left out.
     pub fn of(images: &[ClassTotals]) -> Self {
-        let iou = |totals: &ClassTotals, class: usize| {
-            ratio(totals.correct[class], totals.union(class)).filter(|_| totals.ground_truth[class] > 0)
-        };
-        let of_image = |totals: &ClassTotals| mean((0..totals.classes()).map(|class| iou(totals, class)));
-        let mut scores: Vec<f64> = images.iter().filter_map(of_image).collect();
+        let mut scores: Vec<f64> = images.iter().filter_map(image_miou).collect();
         let miou_i = mean(scores.iter().copied().map(Some));
         scores.sort_by(f64::total_cmp);
         let worst = ((WORST * scores.len() as f64) as usize).max(1);
@@ -44,6 +40,17 @@ impl ImageScores {
             worst: mean(scores.iter().take(worst).copied().map(Some)),
         }
     }
+}
+
+/// The mIoU of one image over the classes of its ground truth, as a fraction: what [`ImageScores::miou_i`] is the mean of. `None`
+/// without a labelled pixel.
+pub fn image_miou(totals: &ClassTotals) -> Option<f64> {
+    mean((0..totals.classes()).map(|class| iou(totals, class)))
+}
+
+/// IoU of a class in an image, unless the image's ground truth lacks it.
+fn iou(totals: &ClassTotals, class: usize) -> Option<f64> {
+    ratio(totals.correct[class], totals.union(class)).filter(|_| totals.ground_truth[class] > 0)
 }
 
 #[cfg(test)]

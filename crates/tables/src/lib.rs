@@ -1,10 +1,11 @@
 //! The tables segbench keeps and publishes, and their schemas.
 //!
 //! Some tables have a fixed schema and are read again: the manifest of a prepared data set, and of a run its confusion counts,
-//! boundary counts, objects, images and latencies. Everything else is a [`Table`], which is only written. All go to disk complete or not at all; the same
+//! boundary counts, objects, images, latencies and the course of its training. Everything else is a [`Table`], which is only written. All go to disk complete or not at all; the same
 //! rows give the same bytes on every machine and with any number of threads, and every file opens in polars, pandas and DuckDB.
 
 mod counts;
+mod curve;
 mod error;
 mod images;
 mod json;
@@ -15,6 +16,7 @@ mod parquet;
 mod table;
 
 pub use counts::{CountRow, read_counts, write_counts};
+pub use curve::{CurveRow, read_curve, write_curve};
 pub use error::Error;
 pub use images::{
     BOUNDARY_COLUMNS, BoundaryRow, ImageRow, ObjectRow, read_boundary, read_images, read_objects,

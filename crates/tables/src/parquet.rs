@@ -63,10 +63,22 @@ impl Frame {
 
     /// A column of numbers without empty cells.
     pub(crate) fn numbers<T: PolarsNumericType>(&self, name: &str) -> Result<Vec<T::Native>, Error> {
-        let expected = T::get_static_dtype();
-        let column = self.column(name, &expected)?;
+        let values = self.optional_numbers::<T>(name)?;
+        values
+            .into_iter()
+            .enumerate()
+            .map(|(row, value)| value.ok_or_else(|| self.empty(name, row)))
+            .collect()
+    }
+
+    /// A column of numbers, of which some may be empty.
+    pub(crate) fn optional_numbers<T: PolarsNumericType>(
+        &self,
+        name: &str,
+    ) -> Result<Vec<Option<T::Native>>, Error> {
+        let column = self.column(name, &T::get_static_dtype())?;
         let values = column.as_materialized_series().unpack::<T>().map_err(|err| self.malformed(&err))?;
-        values.iter().enumerate().map(|(row, value)| value.ok_or_else(|| self.empty(name, row))).collect()
+        Ok(values.iter().collect())
     }
 
     /// A column of texts, of which some may be empty.

@@ -16,7 +16,7 @@ mod validation;
 mod volumes;
 
 pub use error::Error;
-pub use log::LogRecord;
+pub use log::{LogRecord, curve};
 pub use options::{ClassWeights, TrainOptions};
 pub use output::{ClassResult, TrainingCard};
 pub use train::{Timings, TrainOutcome, train};

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use segbench_storage::Error as StorageError;
+use segbench_tables::CurveRow;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -102,6 +103,16 @@ impl Log {
     }
 }
 
+/// The course of the training in `folder`, from its log.
+///
+/// # Errors
+/// [`Error::Storage`] if the log cannot be read.
+pub fn curve(folder: &Path) -> Result<Vec<CurveRow>, Error> {
+    let records = read(&folder.join("log.jsonl"), u64::MAX)?;
+    let row = |record: &LogRecord| CurveRow { step: record.step, loss: record.loss, miou: record.miou };
+    Ok(records.iter().map(row).collect())
+}
+
 fn line(path: &Path, record: &LogRecord) -> Result<String, Error> {
     let text = serde_json::to_string(record)
         .map_err(|source| StorageError::Json { path: path.to_owned(), source })?;
@@ -143,6 +154,9 @@ mod tests {
         let table = std::fs::read_to_string(folder.path().join("log.csv")).expect("there");
         assert_eq!(table.lines().last(), Some("25,,0.30000000000000004,,,,,,,0.25"));
         assert_eq!(table.lines().count(), 4);
+        let curve = curve(folder.path()).expect("read");
+        assert_eq!(curve.iter().map(|row| (row.step, row.miou)).collect::<Vec<_>>(), [(10, None), (20, None), (25, None)]);
+        assert_eq!(curve[0].loss, Some(0.1 + 0.2));
         assert_eq!(Log::open(folder.path(), 0).map(|_| ()).ok(), Some(()));
         assert_eq!(std::fs::read_to_string(&json).expect("there"), "");
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use segbench_benchmark::WeightsSource;
 use segbench_datasets::PreparedDataset;
 use segbench_targets::Scheme;
 use segbench_training::{ClassWeights, TrainOptions, train};
@@ -212,7 +213,11 @@ impl Stage for TrainStage {
             training: Some(self.summary(&options)),
             path: None,
         };
+        let curve = segbench_training::curve(&out_dir)?;
         let stored = store.add(&trained.weights, card)?;
+        if let Some(path) = &stored.path {
+            segbench_tables::write_curve(&WeightsSource::curve_beside(path), &curve)?;
+        }
         segbench_storage::write_json(&done, &key)?;
         place.remove()?;
         let miou = stored.val_miou.map_or(String::new(), |miou| format!(", val mIoU {miou:.2}"));
