@@ -307,6 +307,20 @@ mod tests {
     }
 
     #[test]
+    fn all_pairs_at_once_get_what_each_pair_gets_alone() {
+        let runs = [run(noisy), run(|image| noisy(image) + image % 3), run(|image| 95 - image), run(noisy)];
+        let slices: Vec<&[ClassTotals]> = runs.iter().map(Vec::as_slice).collect();
+        let all = permutation_tests(AbsentClass::Skipped, &slices, 300, 5);
+        let pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+        assert_eq!(all.len(), pairs.len());
+        for ((first, second), found) in pairs.into_iter().zip(all) {
+            let alone = permutation_test(AbsentClass::Skipped, &runs[first], &runs[second], 300, 5);
+            assert_eq!(found, alone, "{first} {second}");
+        }
+        assert_eq!(permutation_tests(AbsentClass::Skipped, &[&runs[0], &runs[1][1..]], 9, 0), [None]);
+    }
+
+    #[test]
     fn holms_correction_is_that_of_statsmodels() {
         // statsmodels.stats.multitest.multipletests([0.01, 0.04, 0.03, 0.005], method="holm")[1]
         let corrected = holm(&[0.01, 0.04, 0.03, 0.005]);

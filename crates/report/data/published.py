@@ -5,7 +5,7 @@
 
 Scores come from the `metafile.yaml` files of the package, data set and protocol from the configuration that a metafile names,
 with its bases merged: `model.test_cfg` says whole or slide, and the window with its stride; the test pipeline has to be the usual one
-(load, resize with kept ratio, pack), otherwise the protocol is called `unstated`. Metafiles themselves name a backbone where the data
+(load, resize with kept ratio, pack), otherwise the protocol is called `other`. Metafiles themselves name a backbone where the data
 set should be in twelve rows, which is why they are not asked for it; a configuration whose name they misspell is the one of the nearest name in its folder.
 """
 
@@ -57,7 +57,7 @@ def evaluation(path):
     rule = config.model.test_cfg
     if not usual or rule.mode not in ("whole", "slide"):
         print(path, steps, resize, rule, file=sys.stderr)
-        return name, split, "unstated", "", ""
+        return name, split, "other", "", ""
     size = lambda pair: "x".join(str(side) for side in pair) if rule.mode == "slide" else ""
     return name, split, f"mmseg-{rule.mode}@1", size(rule.get("crop_size", ())), size(rule.get("stride", ()))
 

@@ -54,6 +54,9 @@ pub fn build(runs_dir: &Path, output_dir: &Path, formats: &[Format]) -> Result<R
                 let page = html::page(&groups, &mut notes)?;
                 segbench_storage::write(&file("leaderboard.html"), page.as_bytes())?;
             }
+            Format::Json => {
+                segbench_storage::write_json(&file("leaderboard.json"), &leaderboard_table(&rows))?;
+            }
             Format::Latex => {
                 segbench_storage::write(&file("leaderboard.tex"), latex::latex(&groups).as_bytes())?;
             }

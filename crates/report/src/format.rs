@@ -11,6 +11,8 @@ pub enum Format {
     Csv,
     /// `leaderboard.html`: one page that needs no other file.
     Html,
+    /// `leaderboard.json`: the columns of the CSV file, numbers in full precision.
+    Json,
     /// `leaderboard.tex`: tables for a paper (needs the package booktabs).
     Latex,
     /// `leaderboard.md`: tables for a README.
@@ -21,13 +23,15 @@ pub enum Format {
 
 impl Format {
     /// All formats, sorted by name.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Html, Self::Latex, Self::Markdown, Self::Parquet];
+    pub const ALL: [Self; 6] =
+        [Self::Csv, Self::Html, Self::Json, Self::Latex, Self::Markdown, Self::Parquet];
 
     /// The name on the command line and in `pipeline.yaml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Html => "html",
+            Self::Json => "json",
             Self::Latex => "latex",
             Self::Markdown => "markdown",
             Self::Parquet => "parquet",

@@ -1,9 +1,9 @@
 //! From runs to ranked rows.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use segbench_metrics::{holm, letters, permutation_test};
+use segbench_metrics::{holm, letters, permutation_tests};
 use segbench_tables::LeaderboardRow;
 
 use crate::published;
@@ -16,10 +16,6 @@ const PERMUTATIONS: usize = 1000;
 const LEVEL: f64 = 0.05;
 /// Runs of a group of which all pairs are tested.
 const MOST_TESTED: usize = 64;
-
-/// Distance from the published mIoU, in points, within which it counts as reproduced: image decoders and the order of
-/// floating-point sums move a score by a few hundredths.
-pub(crate) const REPRODUCED_WITHIN: f64 = 0.1;
 
 /// A run with its row.
 #[derive(Debug)]
@@ -74,15 +70,12 @@ fn set_letters(entries: &mut [Entry]) {
     let absent = entries[0].run.record.protocol.scoring.absent_class;
     let pairs: Vec<(usize, usize)> =
         (0..ranked).flat_map(|first| (first + 1..ranked).map(move |second| (first, second))).collect();
-    let test = |&(first, second): &(usize, usize)| {
-        let [first, second] = [first, second].map(|index| tested[index].per_image.as_slice());
-        permutation_test(absent, first, second, PERMUTATIONS, SEED).unwrap_or(1.0)
-    };
-    let corrected = holm(&pairs.iter().map(test).collect::<Vec<_>>());
-    let differ = |first: usize, second: usize| {
-        let place = pairs.iter().position(|&pair| pair == (first, second));
-        place.is_some_and(|place| corrected[place] < LEVEL)
-    };
+    let runs: Vec<_> = tested.iter().map(|run| run.per_image.as_slice()).collect();
+    let tests = permutation_tests(absent, &runs, PERMUTATIONS, SEED);
+    let corrected = holm(&tests.into_iter().map(|test| test.unwrap_or(1.0)).collect::<Vec<_>>());
+    let different: BTreeSet<_> =
+        pairs.iter().zip(&corrected).filter(|(_, p)| **p < LEVEL).map(|(pair, _)| *pair).collect();
+    let differ = |first: usize, second: usize| different.contains(&(first, second));
     for (entry, letters) in entries.iter_mut().zip(letters(ranked, differ)) {
         entry.row.group = Some(letters);
     }
@@ -122,6 +115,19 @@ impl Group<'_> {
         };
         format!("{}, {}{threads}, {}", row.device, row.hardware, row.dtype)
     }
+}
+
+/// Why the accuracy of two runs is no comparison of their networks, if it is none.
+pub(crate) fn why_not_comparable(first: &Run, second: &Run) -> Option<String> {
+    let [a, b] = [first, second].map(|run| &run.record);
+    if a.protocol.scoring != b.protocol.scoring {
+        return Some(format!("one is scored by `{}`, the other by `{}`", a.protocol.name, b.protocol.name));
+    }
+    if a.dataset.catalog.classes != b.dataset.catalog.classes {
+        return Some(format!("they have other classes ({}, {})", a.dataset.catalog.name, b.dataset.catalog.name));
+    }
+    let evaluated = [first, second].map(|run| run.result.as_ref().map(|result| &result.evaluated));
+    (evaluated[0] != evaluated[1]).then(|| "they saw other images or other labels".to_owned())
 }
 
 fn key(run: &Run) -> Key<'_> {
@@ -179,7 +185,8 @@ fn row(run: &Run) -> LeaderboardRow {
     let training = record.training.as_ref();
     let point = record.speed.as_ref().and_then(|speed| speed.points.first());
     let miou = run.miou();
-    let published = record.published_miou.or_else(|| published::miou(record));
+    let comparison = miou.map(|miou| published::compare(record, miou));
+    let published = comparison.as_ref().and_then(|comparison| comparison.published);
     let delta = miou.zip(published).map(|(miou, published)| miou - published);
     LeaderboardRow {
         rank: None,
@@ -220,33 +227,12 @@ fn row(run: &Run) -> LeaderboardRow {
         validity: record.speed.as_ref().map(|speed| speed.validity.clone()),
         published_miou: published,
         delta,
-        verdict: delta.map(|delta| verdict(delta, run.is_partial()).to_owned()),
+        verdict: comparison.map(|comparison| comparison.verdict),
         run_id: record.run_id.clone(),
-    }
-}
-
-/// What the distance from the published score says.
-fn verdict(delta: f64, is_partial: bool) -> &'static str {
-    match delta {
-        _ if is_partial => "partial",
-        _ if delta.abs() <= REPRODUCED_WITHIN => "match",
-        _ => "mismatch",
     }
 }
 
 /// Height and width as people write them, such as `512x1024`.
 pub(crate) fn size([height, width]: [u32; 2]) -> String {
     format!("{height}x{width}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_is_only_given_on_the_whole_split() {
-        let verdicts = [(0.02, false), (-0.4, false), (0.4, false), (0.02, true)]
-            .map(|(delta, part)| verdict(delta, part));
-        assert_eq!(verdicts, ["match", "mismatch", "mismatch", "partial"]);
-    }
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use segbench_metrics::{
-    BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ClassTotals, ConfusionMatrix, Scores,
+    BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ClassTotals, ConfusionMatrix, Scores, image_miou,
     miou_interval_of_totals,
 };
 use segbench_storage::{Sha256, TEMPORARY_MARK};
-use segbench_tables::{CountRow, LatencyRow, read_boundary, read_counts, read_latency};
-use segbench_types::{IGNORE, RunRecord, ScoringRule};
+use segbench_tables::{
+    CountRow, CurveRow, LatencyRow, read_boundary, read_counts, read_curve, read_latency,
+};
+use segbench_types::{Accuracy, IGNORE, RunRecord, ScoringRule, nearest};
 
 use crate::Error;
+use crate::places::Places;
 
 /// Resamples of a confidence interval. More would move its ends by a few hundredths of a point.
 const RESAMPLES: usize = 1000;
@@ -32,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) result: Option<Evaluation>,
     /// Single latencies, where they were kept.
     pub(crate) latencies: Vec<LatencyRow>,
+    /// The course of the training, where it was kept.
+    pub(crate) curve: Vec<CurveRow>,
 }
 
 /// What the counts of a run say.
@@ -43,8 +48,12 @@ pub(crate) struct Evaluation {
     pub(crate) scores: Scores,
     /// 95 % interval of the mIoU, as fractions.
     pub(crate) interval: Option<(f64, f64)>,
-    /// The totals of every image, sorted by its id.
+    /// The images, sorted by id; everything per image has this order.
+    pub(crate) images: Vec<String>,
+    /// The totals of every image.
     pub(crate) per_image: Vec<ClassTotals>,
+    /// Where each confusion happened most.
+    pub(crate) places: Places,
     /// Mean Boundary IoU as a fraction, where the run counted boundaries.
     pub(crate) boundary_iou: Option<f64>,
     /// A hash over the images' names and how often each label occurs in them; runs compare only where it is the same.
@@ -84,9 +93,40 @@ pub(crate) fn read_runs(runs_dir: &Path) -> Result<(Vec<Run>, Vec<String>), Erro
     }
 }
 
+/// The run that `name` means: a run folder, a run id below `runs_dir`, or the beginning of one.
+///
+/// # Errors
+/// [`Error::UnknownRun`] with the nearest id, [`Error::AmbiguousRun`] with those it may mean.
+pub fn find_run(runs_dir: &Path, name: &str) -> Result<PathBuf, Error> {
+    let folder = Path::new(name);
+    if folder.join("record.json").is_file() {
+        return Ok(folder.to_owned());
+    }
+    let folders = if runs_dir.is_dir() { segbench_storage::list_dir(runs_dir)? } else { Vec::new() };
+    let ids: Vec<String> = folders
+        .iter()
+        .filter(|folder| folder.join("record.json").is_file())
+        .filter_map(|folder| Some(folder.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    let meant: Vec<&String> = ids.iter().filter(|id| id.starts_with(name)).collect();
+    match (ids.iter().find(|id| *id == name), &meant[..]) {
+        (Some(id), _) => Ok(runs_dir.join(id)),
+        (None, [id]) if !name.is_empty() => Ok(runs_dir.join(id)),
+        (None, [_, _, ..]) if !name.is_empty() => Err(Error::AmbiguousRun {
+            name: name.into(),
+            meant: meant.into_iter().cloned().collect::<Vec<_>>().join(", "),
+        }),
+        _ => Err(Error::UnknownRun {
+            name: name.into(),
+            path: runs_dir.into(),
+            suggestion: nearest(name, ids.iter().map(String::as_str)).map(str::to_owned),
+        }),
+    }
+}
+
 impl Run {
     /// Reads a run folder, or says what is wrong with it.
-    fn read(folder: &Path) -> Result<Self, String> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, String> {
         let record_path = folder.join("record.json");
         if !record_path.exists() {
             return Err("it has no record.json, so the run did not finish".into());
@@ -96,7 +136,7 @@ impl Run {
             Some(accuracy) => {
                 let rows = read_counts(&folder.join("counts.parquet")).map_err(|err| chain(&err))?;
                 let classes = record.dataset.catalog.len();
-                let evaluation = Evaluation::of(&rows, &record.protocol.scoring, classes, accuracy.images)?;
+                let evaluation = Evaluation::of(&rows, &record.protocol.scoring, classes, accuracy)?;
                 Some(Evaluation { boundary_iou: boundary_iou(folder, classes)?, ..evaluation })
             }
             None => None,
@@ -106,7 +146,12 @@ impl Run {
             true => read_latency(&latency_path).map_err(|err| chain(&err))?,
             false => Vec::new(),
         };
-        Ok(Self { record, folder: folder.to_owned(), result, latencies })
+        let curve_path = folder.join("curve.parquet");
+        let curve = match curve_path.exists() {
+            true => read_curve(&curve_path).map_err(|err| chain(&err))?,
+            false => Vec::new(),
+        };
+        Ok(Self { record, folder: folder.to_owned(), result, latencies, curve })
     }
 
     /// mIoU in percent.
@@ -119,6 +164,11 @@ impl Run {
         self.result.as_ref().and_then(|result| result.interval).map(|(low, high)| (low * 100.0, high * 100.0))
     }
 
+    /// The mIoU of each image, as fractions.
+    pub(crate) fn image_scores(&self) -> Vec<Option<f64>> {
+        self.result.iter().flat_map(|result| &result.per_image).map(image_miou).collect()
+    }
+
     /// Whether images of the split were left out.
     pub(crate) fn is_partial(&self) -> bool {
         self.record.accuracy.as_ref().is_some_and(|accuracy| accuracy.images < accuracy.available)
@@ -126,7 +176,7 @@ impl Run {
 }
 
 impl Evaluation {
-    fn of(rows: &[CountRow], rule: &ScoringRule, classes: usize, images: u64) -> Result<Self, String> {
+    fn of(rows: &[CountRow], rule: &ScoringRule, classes: usize, accuracy: &Accuracy) -> Result<Self, String> {
         if !(1..=usize::from(IGNORE)).contains(&classes) {
             return Err(format!("record.json has {classes} classes, expected 1 to {IGNORE}"));
         }
@@ -136,11 +186,15 @@ impl Evaluation {
             let pixels: &mut u64 = labels.entry((&row.image_id, row.ground_truth)).or_default();
             *pixels = pixels.saturating_add(row.count);
         }
-        if per_image.len() as u64 > images {
-            return Err(format!("counts.parquet names {} images, record.json {images}", per_image.len()));
+        if per_image.len() as u64 > accuracy.images {
+            let (got, expected) = (per_image.len(), accuracy.images);
+            return Err(format!("counts.parquet names {got} images, record.json {expected}"));
         }
         let (mut confusion, mut totals) = (ConfusionMatrix::new(classes), Vec::new());
+        let (mut images, mut places) = (Vec::with_capacity(per_image.len()), Places::default());
         for (image, rows) in per_image {
+            places.add(images.len(), &rows, accuracy.examples.iter().any(|example| example == image));
+            images.push(image.to_owned());
             let mut matrix = ConfusionMatrix::new(classes);
             for row in rows {
                 matrix
@@ -160,7 +214,9 @@ impl Evaluation {
             scores: Scores::by(rule, &confusion),
             confusion,
             interval,
+            images,
             per_image: totals,
+            places,
             boundary_iou: None,
             evaluated: evaluated.hex(),
         })

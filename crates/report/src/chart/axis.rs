@@ -16,12 +16,21 @@ impl Axis {
     /// A linear axis over `values`, widened to whole steps.
     pub(crate) fn linear(values: &[f64], start: f64, end: f64) -> Self {
         let (low, high) = extent(values);
-        let margin = ((high - low) * 0.06).max(0.5);
+        let margin = ((high - low) * 0.06).max(high.abs() * 0.006);
+        let margin = if margin > 0.0 { margin } else { 0.5 };
         let (low, high) = (low - margin, high + margin);
         let step = step(high - low);
         let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
         let ticks = (first..=last).map(|tick| tick as f64 * step).collect();
         Self { low: first as f64 * step, high: last as f64 * step, logarithmic: false, start, end, ticks }
+    }
+
+    /// A linear axis from 0 to `high`, which is where it ends, with ticks at whole steps.
+    pub(crate) fn from_zero(high: f64, start: f64, end: f64) -> Self {
+        let high = if high > 0.0 { high } else { 1.0 };
+        let step = step(high);
+        let ticks = (0..=(high / step) as i64).map(|tick| tick as f64 * step).collect();
+        Self { low: 0.0, high, logarithmic: false, start, end, ticks }
     }
 
     /// A logarithmic axis over positive `values`, with ticks at 1, 2 and 5 times powers of ten.

@@ -2,6 +2,8 @@
 
 mod axis;
 mod labels;
+mod lines;
 mod scatter;
 
+pub(crate) use lines::{COLORS, Line, lines};
 pub(crate) use scatter::{Point, scatter};

@@ -1,4 +1,4 @@
-//! Accuracy against latency.
+//! Accuracy against latency, with memory as the area of the points.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,9 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 420.0;
 /// The plot within the picture; the rest is for ticks and axis titles.
 const FRAME: Area = Area { left: 58.0, top: 18.0, right: WIDTH - 16.0, bottom: HEIGHT - 50.0 };
+/// Radius of a point without a known memory, and those of the smallest and the largest memory.
 const RADIUS: f64 = 5.5;
+const RADII: (f64, f64) = (4.0, 13.0);
 
 /// One run in the plot.
 #[derive(Debug, Clone)]
@@ -23,6 +25,19 @@ pub(crate) struct Point {
     pub(crate) miou: f64,
     /// The interval of the mIoU in percent.
     pub(crate) interval: Option<(f64, f64)>,
+    /// Peak memory in MiB; its share of the largest is the point's share of the largest area.
+    pub(crate) memory_mib: Option<f64>,
+}
+
+/// How far a point is ahead of all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// No other point is as good in accuracy and latency and better in one of them.
+    Front,
+    /// So if memory counts, too.
+    Lean,
+    /// Another point is better.
+    Beaten,
 }
 
 /// The plot as an `<svg>` element, named by `title`; nothing without points.
@@ -46,10 +61,20 @@ pub(crate) fn scatter(points: &[Point], title: &str) -> Option<String> {
     draw_grid(&mut svg, &x, &y);
     let front = pareto_front(points);
     draw_front(&mut svg, points, &front, &x, &y);
-    for (index, point) in points.iter().enumerate() {
-        draw_point(&mut svg, point, front.contains(&index), &x, &y);
+    let most = points.iter().filter_map(|point| point.memory_mib).fold(0.0, f64::max);
+    let radii: Vec<f64> = points.iter().map(|point| radius(point, most)).collect();
+    // Large points first, so that they hide no small one.
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|&a, &b| radii[b].total_cmp(&radii[a]));
+    for index in order {
+        let standing = match front.contains(&index) {
+            true => Standing::Front,
+            false if is_lean(points, index) => Standing::Lean,
+            false => Standing::Beaten,
+        };
+        draw_point(&mut svg, &points[index], standing, radii[index], &x, &y);
     }
-    draw_labels(&mut svg, points, &x, &y);
+    draw_labels(&mut svg, points, &radii, &x, &y);
     svg.push_str("</svg>");
     Some(svg)
 }
@@ -63,6 +88,21 @@ fn pareto_front(points: &[Point]) -> Vec<usize> {
         (0..points.len()).filter(|&i| !points.iter().any(|other| beats(other, &points[i]))).collect();
     front.sort_by(|&a, &b| points[a].latency_ms.total_cmp(&points[b].latency_ms));
     front
+}
+
+/// Whether no other point is as good in latency, memory and mIoU and better in one of them.
+fn is_lean(points: &[Point], index: usize) -> bool {
+    let costs = |point: &Point| Some([point.latency_ms, point.memory_mib?, -point.miou]);
+    let Some(own) = points.get(index).and_then(costs) else { return false };
+    !points.iter().filter_map(costs).any(|other| other != own && other.iter().zip(&own).all(|(a, b)| a <= b))
+}
+
+fn radius(point: &Point, most: f64) -> f64 {
+    let (low, high) = RADII;
+    match point.memory_mib {
+        Some(memory) if most > 0.0 => (high * (memory / most).max(0.0).sqrt()).clamp(low, high),
+        _ => RADIUS,
+    }
 }
 
 fn draw_grid(svg: &mut String, x: &Axis, y: &Axis) {
@@ -111,9 +151,13 @@ fn draw_front(svg: &mut String, points: &[Point], front: &[usize], x: &Axis, y: 
     }
 }
 
-fn draw_point(svg: &mut String, point: &Point, is_on_front: bool, x: &Axis, y: &Axis) {
+fn draw_point(svg: &mut String, point: &Point, standing: Standing, radius: f64, x: &Axis, y: &Axis) {
     let (at_x, at_y) = (x.at(point.latency_ms), y.at(point.miou));
-    let class = if is_on_front { "dot best" } else { "dot" };
+    let class = match standing {
+        Standing::Front => "dot best",
+        Standing::Lean => "dot lean",
+        Standing::Beaten => "dot",
+    };
     let mut title = format!("{}: {:.2} % mIoU", point.label, point.miou);
     svg.push_str("<g>");
     if let Some((low, high)) = point.interval {
@@ -127,17 +171,18 @@ fn draw_point(svg: &mut String, point: &Point, is_on_front: bool, x: &Axis, y: &
     }
     let _ = write!(
         svg,
-        r#"<circle class="{class}" cx="{at_x:.1}" cy="{at_y:.1}" r="{RADIUS}"><title>{}, {:.2} ms</title></circle></g>"#,
+        r#"<circle class="{class}" cx="{at_x:.1}" cy="{at_y:.1}" r="{radius:.1}"><title>{}, {:.2} ms{}</title></circle></g>"#,
         escape(&title),
-        point.latency_ms
+        point.latency_ms,
+        point.memory_mib.map_or_else(String::new, |mib| format!(", {mib:.0} MiB"))
     );
 }
 
-fn draw_labels(svg: &mut String, points: &[Point], x: &Axis, y: &Axis) {
+fn draw_labels(svg: &mut String, points: &[Point], radii: &[f64], x: &Axis, y: &Axis) {
     let mut obstacles = Vec::new();
-    for point in points {
+    for (point, radius) in points.iter().zip(radii) {
         let (at_x, at_y) = (x.at(point.latency_ms), y.at(point.miou));
-        obstacles.push(Area::around(at_x, at_y, RADIUS + 1.0));
+        obstacles.push(Area::around(at_x, at_y, radius + 1.0));
         if let Some((low, high)) = point.interval {
             obstacles.push(Area { left: at_x - 4.0, right: at_x + 4.0, top: y.at(high), bottom: y.at(low) });
         }
@@ -173,7 +218,13 @@ mod tests {
     use super::*;
 
     fn point(label: &str, latency_ms: f64, miou: f64) -> Point {
-        Point { label: label.into(), latency_ms, miou, interval: Some((miou - 1.0, miou + 1.5)) }
+        Point {
+            label: label.into(),
+            latency_ms,
+            miou,
+            interval: Some((miou - 1.0, miou + 1.5)),
+            memory_mib: None,
+        }
     }
 
     #[test]
@@ -181,6 +232,20 @@ mod tests {
         let points =
             [point("slow and good", 90.0, 80.0), point("beaten", 50.0, 60.0), point("fast", 10.0, 70.0)];
         assert_eq!(pareto_front(&points), [2, 0]);
+    }
+
+    #[test]
+    fn a_run_off_the_front_that_needs_less_memory_is_ringed_and_a_worse_one_is_not() {
+        let with = |memory: f64, point: Point| Point { memory_mib: Some(memory), ..point };
+        let points = [
+            with(400.0, point("front", 10.0, 80.0)),
+            with(100.0, point("lean", 20.0, 70.0)),
+            with(100.0, point("beaten", 30.0, 70.0)),
+        ];
+        assert_eq!(pareto_front(&points), [0]);
+        assert_eq!([1, 2].map(|index| is_lean(&points, index)), [true, false]);
+        // A quarter of the memory is half the radius.
+        assert_eq!([radius(&points[0], 400.0), radius(&points[1], 400.0)], [13.0, 6.5]);
     }
 
     #[test]

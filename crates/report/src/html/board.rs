@@ -3,8 +3,10 @@
 use segbench_tables::LeaderboardRow;
 
 use super::classes::Classes;
+use super::columns::{Cell, Column, Family, is_invalid};
+use super::provenance::warnings;
 use crate::chart::{Point, scatter};
-use crate::leaderboard::{Entry, Group};
+use crate::leaderboard::Group;
 use crate::text::{fixed, grouped};
 
 /// One section of the page.
@@ -15,7 +17,11 @@ pub(crate) struct Board {
     pub(crate) conditions: String,
     pub(crate) finding: String,
     pub(crate) has_scores: bool,
+    /// Whether runs have letters that say which of them cannot be told apart.
+    pub(crate) has_letters: bool,
     pub(crate) columns: Vec<Column>,
+    /// The families of these columns.
+    pub(crate) families: Vec<Family>,
     pub(crate) rows: Vec<Row>,
     pub(crate) footnotes: Vec<String>,
     pub(crate) plot: Option<String>,
@@ -23,25 +29,17 @@ pub(crate) struct Board {
     pub(crate) classes: Option<Classes>,
 }
 
-/// A column that is shown only where a row has a value for it.
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    /// The direction of the first click: the better end first.
-    pub(crate) first: &'static str,
-    value: fn(&LeaderboardRow) -> Option<f64>,
-    text: fn(&LeaderboardRow) -> String,
-    /// What stands below the value in small print.
-    note: fn(&LeaderboardRow) -> String,
-}
-
 /// A line of the leaderboard.
 pub(crate) struct Row {
     pub(crate) rank: String,
+    pub(crate) run_id: String,
+    pub(crate) letters: String,
     pub(crate) label: String,
     pub(crate) weights: String,
     pub(crate) miou: Option<Score>,
     pub(crate) cells: Vec<Cell>,
+    /// What to bear in mind with its numbers.
+    pub(crate) warnings: String,
 }
 
 /// A mIoU with its interval as a bar; the positions are shares of the scale that all rows of the group have in common.
@@ -58,96 +56,17 @@ pub(crate) struct Interval {
     pub(crate) high: String,
 }
 
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) note: String,
-    pub(crate) value: Option<f64>,
-}
-
-const HIGHER: &str = "descending";
-const LOWER: &str = "ascending";
-
-const COLUMNS: [Column; 8] = [
-    Column {
-        title: "Pixel accuracy",
-        unit: "%",
-        first: HIGHER,
-        value: |row| row.pixel_accuracy,
-        text: |row| fixed(row.pixel_accuracy, 2),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Mean recall",
-        unit: "%",
-        first: HIGHER,
-        value: |row| row.mean_recall,
-        text: |row| fixed(row.mean_recall, 2),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Parameters",
-        unit: "million",
-        first: LOWER,
-        value: |row| row.parameters.map(|count| count as f64),
-        text: |row| fixed(row.parameters.map(|count| count as f64 / 1e6), 2),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "GMACs",
-        unit: "per image",
-        first: LOWER,
-        value: |row| row.gmacs,
-        text: |row| fixed(row.gmacs, if row.gmacs.is_some_and(|gmacs| gmacs < 10.0) { 2 } else { 1 }),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Latency",
-        unit: "p50, ms",
-        first: LOWER,
-        value: |row| row.latency_p50_ms,
-        text: |row| {
-            format!("{}{}", fixed(row.latency_p50_ms, 2), if is_invalid(row) { "\u{2009}†" } else { "" })
-        },
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Throughput",
-        unit: "images/s",
-        first: HIGHER,
-        value: |row| row.images_per_second,
-        text: |row| fixed(row.images_per_second, 2),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Memory",
-        unit: "peak, MiB",
-        first: LOWER,
-        value: |row| row.peak_memory_mib,
-        text: |row| row.peak_memory_mib.map_or_else(String::new, |mib| grouped(mib.round().max(0.0) as u64)),
-        note: |_| String::new(),
-    },
-    Column {
-        title: "Published",
-        unit: "mIoU, %",
-        first: HIGHER,
-        value: |row| row.published_miou,
-        text: |row| fixed(row.published_miou, 2),
-        note: |row| match (row.delta, &row.verdict) {
-            (Some(delta), Some(verdict)) => format!("{}, {verdict}", signed(delta)),
-            _ => String::new(),
-        },
-    },
-];
+/// Runs that a sentence names; more are counted.
+const MOST_NAMED: usize = 4;
 
 impl Board {
     /// The section of a group.
     pub(crate) fn of(group: &Group) -> Self {
         let rows: Vec<&LeaderboardRow> = group.entries.iter().map(|entry| &entry.row).collect();
         let labels = group.labels();
-        let columns: Vec<Column> = COLUMNS
-            .into_iter()
-            .filter(|column| rows.iter().any(|row| (column.value)(row).is_some()))
-            .collect();
+        let columns = Column::used(&rows);
+        let mut families: Vec<Family> = columns.iter().map(|column| column.family).collect();
+        families.dedup();
         let scale = Scale::of(&rows);
         let first = rows.first();
         let text =
@@ -162,22 +81,28 @@ impl Board {
             conditions: group.conditions(),
             finding: finding(&rows, &labels),
             has_scores: rows.iter().any(|row| row.miou.is_some()),
+            has_letters: rows.iter().any(|row| row.group.is_some()),
             rows: rows
                 .iter()
                 .zip(&labels)
-                .map(|(row, label)| Row {
+                .zip(&group.entries)
+                .map(|((row, label), entry)| Row {
+                    warnings: warnings(entry).join("; "),
                     rank: row.rank.map_or_else(String::new, |rank| rank.to_string()),
+                    run_id: row.run_id.clone(),
+                    letters: row.group.clone().unwrap_or_default(),
                     label: label.clone(),
                     weights: if label.contains(&row.weights) { String::new() } else { row.weights.clone() },
                     miou: row.miou.map(|miou| score(row, miou, &scale)),
-                    cells: columns.iter().map(|column| cell(column, row)).collect(),
+                    cells: columns.iter().map(|column| column.cell(row)).collect(),
                 })
                 .collect(),
-            footnotes: footnotes(group, &rows),
+            footnotes: footnotes(&rows),
             plot: plot(&rows, &labels),
             plot_caption: plot_caption(&rows),
             classes: Classes::of(group, &labels),
             columns,
+            families,
         }
     }
 }
@@ -211,21 +136,34 @@ fn score(row: &LeaderboardRow, miou: f64, scale: &Scale) -> Score {
     Score { text: fixed(Some(miou), 2), value: miou, interval }
 }
 
-fn cell(column: &Column, row: &LeaderboardRow) -> Cell {
-    let value = (column.value)(row);
-    let shown = |text: fn(&LeaderboardRow) -> String| value.map_or_else(String::new, |_| text(row));
-    Cell { text: shown(column.text), note: shown(column.note), value }
-}
-
 /// The first thing to know about a group, with how far it can be trusted.
 fn finding(rows: &[&LeaderboardRow], labels: &[String]) -> String {
     let ranked: Vec<_> = rows.iter().zip(labels).filter(|(row, _)| row.rank.is_some()).collect();
     let [(best, best_label), rest @ ..] = &ranked[..] else { return String::new() };
     let mut text = format!("{best_label} has the highest mIoU, {} %.", fixed(best.miou, 2));
     let overlaps = |row: &LeaderboardRow| matches!((row.miou_high, best.miou_low), (Some(high), Some(low)) if high >= low);
-    let near: Vec<_> =
-        rest.iter().filter(|(row, _)| overlaps(row)).map(|(_, label)| label.as_str()).collect();
-    if let (false, Some(images)) = (rest.is_empty(), best.images) {
+    // A paired test sees more than two intervals side by side, so its letters decide where there are any.
+    if let (Some(letters), Some(images), false) = (&best.group, best.images, rest.is_empty()) {
+        let is_near = |row: &LeaderboardRow| {
+            row.group.as_ref().is_some_and(|other| other.chars().any(|letter| letters.contains(letter)))
+        };
+        let near: Vec<_> = rest.iter().filter(|(row, _)| is_near(row)).map(|(_, label)| label.as_str()).collect();
+        text.push_str(&match near[..] {
+            [] => format!(" A paired test over {} images tells it from every other run.", grouped(images)),
+            _ if near.len() > MOST_NAMED => format!(
+                " A paired test over {} images does not tell it from {} others.",
+                grouped(images),
+                near.len()
+            ),
+            _ => format!(
+                " A paired test over {} images does not tell it from {}.",
+                grouped(images),
+                listed(&near)
+            ),
+        });
+    } else if let (false, Some(images)) = (rest.is_empty(), best.images) {
+        let near: Vec<_> =
+            rest.iter().filter(|(row, _)| overlaps(row)).map(|(_, label)| label.as_str()).collect();
         text.push_str(&match near[..] {
             [] => " Its interval lies above that of every other run.".to_owned(),
             [one] => format!(
@@ -249,26 +187,13 @@ fn finding(rows: &[&LeaderboardRow], labels: &[String]) -> String {
     text
 }
 
-fn footnotes(group: &Group, rows: &[&LeaderboardRow]) -> Vec<String> {
+fn footnotes(rows: &[&LeaderboardRow]) -> Vec<String> {
     let mut notes = Vec::new();
     if rows.iter().any(|row| is_invalid(row)) {
         notes.push(
             "† Latency that the run itself calls invalid; the reason stands in the table of speeds."
                 .to_owned(),
         );
-    }
-    for Entry { row, run } in &group.entries {
-        if let (true, Some(accuracy)) = (run.is_partial(), &run.record.accuracy) {
-            notes.push(format!(
-                "{} was evaluated on {} of {} images of the split.",
-                row.model,
-                grouped(accuracy.images),
-                grouped(accuracy.available)
-            ));
-        }
-        if run.result.is_some() && row.rank.is_none() {
-            notes.push(format!("{} has no rank, because the others saw other images or labels.", row.model));
-        }
     }
     notes
 }
@@ -285,6 +210,7 @@ fn plot(rows: &[&LeaderboardRow], labels: &[String]) -> Option<String> {
                 latency_ms: row.latency_p50_ms.filter(|latency| *latency > 0.0)?,
                 miou: row.miou?,
                 interval: row.miou_low.zip(row.miou_high),
+                memory_mib: row.peak_memory_mib,
             })
         })
         .collect();
@@ -306,22 +232,14 @@ fn plot_caption(rows: &[&LeaderboardRow]) -> String {
         [one] => format!("Latency at {one}."),
         _ => format!("Latency at different inputs ({}), so compare with care.", inputs.join("; ")),
     };
+    let memory = match rows.iter().any(|row| row.peak_memory_mib.is_some() && row.latency_p50_ms.is_some()) {
+        true => " The area of a point is its peak memory; a ringed point is off the front but beaten by no run in all three.",
+        false => "",
+    };
     format!(
         "{inputs} Bars are 95 % intervals of the mIoU. The dashed line is the Pareto front: filled points on it are beaten by no \
-         other run in both accuracy and speed."
+         other run in both accuracy and speed.{memory}"
     )
-}
-
-fn is_invalid(row: &LeaderboardRow) -> bool {
-    row.validity.as_ref().is_some_and(|validity| validity != "VALID")
-}
-
-fn signed(value: f64) -> String {
-    let text = fixed(Some(value), 2);
-    match text.strip_prefix('-') {
-        Some(rest) => format!("−{rest}"),
-        None => format!("+{text}"),
-    }
 }
 
 fn listed(names: &[&str]) -> String {
@@ -358,10 +276,5 @@ mod tests {
         );
         let text = finding(&[&rows[0], &rows[2]], &labels);
         assert!(text.ends_with("above that of every other run."), "{text}");
-    }
-
-    #[test]
-    fn differences_always_have_a_sign() {
-        assert_eq!([0.0, 0.25, -1.5].map(signed), ["+0.00", "+0.25", "−1.50"]);
     }
 }

@@ -1,11 +1,13 @@
 //! Confusion matrices: where each class's pixels went.
 
 use segbench_metrics::ConfusionMatrix;
-use segbench_types::Class;
+use segbench_types::{Class, IGNORE};
 
 use super::classes::color;
 use super::heat::HeatCell;
+use super::runs::Numbered;
 use crate::leaderboard::Group;
+use crate::run::Evaluation;
 use crate::text::grouped;
 
 /// More classes than this make a table that nobody reads; the file confusion.csv has it all.
@@ -17,6 +19,10 @@ const NAMED: usize = 10;
 pub(crate) struct Confusion {
     pub(crate) title: String,
     pub(crate) subtitle: String,
+    /// Number of the leaderboard that knows its images by number, if it is ranked there.
+    pub(crate) board: Option<usize>,
+    /// Number of the run.
+    pub(crate) run: usize,
     pub(crate) named: Vec<Named>,
     pub(crate) matrix: Option<Matrix>,
 }
@@ -43,23 +49,27 @@ pub(crate) struct MatrixCell {
     pub(crate) heat: HeatCell,
     pub(crate) is_own: bool,
     pub(crate) title: String,
+    /// The images in which it happened most, as `<number of the image>:<pixels>` with spaces between.
+    pub(crate) places: String,
 }
 
 /// The confusions of every run that has counts.
-pub(crate) fn confusions(groups: &[Group]) -> Vec<Confusion> {
+pub(crate) fn confusions(groups: &[Group], numbered: &[Vec<Numbered>]) -> Vec<Confusion> {
     let mut confusions = Vec::new();
-    for group in groups {
-        for (entry, label) in group.entries.iter().zip(group.labels()) {
+    for (board, (group, runs)) in groups.iter().zip(numbered).enumerate() {
+        for (entry, run) in group.entries.iter().zip(runs) {
             let Some(result) = &entry.run.result else { continue };
             let classes = &entry.run.record.dataset.catalog.classes;
             confusions.push(Confusion {
-                title: label,
+                title: run.label.clone(),
+                board: entry.row.rank.map(|_| board),
+                run: run.number,
                 subtitle: format!(
                     "{} {}, {}, {}",
                     entry.row.dataset, entry.row.split, entry.row.protocol, entry.row.dtype
                 ),
                 named: named(&result.confusion, classes),
-                matrix: (classes.len() <= MOST_CLASSES).then(|| matrix(&result.confusion, classes)),
+                matrix: (classes.len() <= MOST_CLASSES).then(|| matrix(result, classes)),
             });
         }
     }
@@ -90,8 +100,8 @@ fn named(counts: &ConfusionMatrix, classes: &[Class]) -> Vec<Named> {
         .collect()
 }
 
-fn matrix(counts: &ConfusionMatrix, classes: &[Class]) -> Matrix {
-    let rows = counts.rows();
+fn matrix(result: &Evaluation, classes: &[Class]) -> Matrix {
+    let rows = result.confusion.rows();
     let has_no_class = rows.iter().any(|row| row.last().is_some_and(|count| *count > 0));
     let width = classes.len() + usize::from(has_no_class);
     let column_name = |column: usize| classes.get(column).map_or("no class", |class| class.name.as_str());
@@ -118,7 +128,12 @@ fn matrix(counts: &ConfusionMatrix, classes: &[Class]) -> Matrix {
                         class.name,
                         column_name(column)
                     );
+                    let predicted = if column < classes.len() { column as u8 } else { IGNORE };
+                    let places = result.places.of(index as u8, predicted);
+                    let places: Vec<_> =
+                        places.iter().map(|place| format!("{}:{}", place.image, place.pixels)).collect();
                     MatrixCell {
+                        places: places.join(" "),
                         heat,
                         is_own: column == index,
                         title: if count > 0 { title } else { String::new() },

@@ -5,11 +5,16 @@
 
 mod board;
 mod classes;
+mod columns;
 mod confusion;
 mod gallery;
 mod heat;
+mod images;
 mod provenance;
+mod published;
+mod runs;
 mod speed;
+mod training;
 
 use std::collections::BTreeSet;
 
@@ -28,7 +33,14 @@ struct Page {
     facts: String,
     notes: Vec<String>,
     boards: Vec<board::Board>,
+    /// Scores of single images, for the script.
+    images: String,
+    /// For each board, whether it has scores of single images.
+    has_images: Vec<bool>,
     confusions: Vec<confusion::Confusion>,
+    trainings: Vec<training::Training>,
+    published: Vec<published::Line>,
+    unpublished: String,
     speed: Option<speed::Speed>,
     gallery: Vec<gallery::Example>,
     protocols: Vec<provenance::Sheet>,
@@ -38,9 +50,12 @@ struct Page {
 /// The whole page. Adds a note for each picture that cannot be shown.
 ///
 /// # Errors
-/// [`Error::Page`] if the template fails, which would be a bug.
+/// [`Error::Page`] or [`Error::Data`] if the template or the data for the script fail, which would be a bug.
 pub(crate) fn page(groups: &[Group], notes: &mut Vec<String>) -> Result<String, Error> {
-    let gallery = gallery::examples(groups, notes);
+    let numbered = runs::number(groups);
+    let gallery = gallery::examples(groups, &numbered, notes);
+    let images = images::images(groups, &numbered, &gallery);
+    let (published, without) = published::lines(groups);
     let page = Page {
         css: include_str!("../../templates/report.css"),
         script: include_str!("../../templates/report.js"),
@@ -48,7 +63,12 @@ pub(crate) fn page(groups: &[Group], notes: &mut Vec<String>) -> Result<String, 
         facts: facts(groups),
         notes: notes.clone(),
         boards: groups.iter().map(board::Board::of).collect(),
-        confusions: confusion::confusions(groups),
+        has_images: images.iter().map(|images| !images.is_empty()).collect(),
+        images: images::json(&images)?,
+        confusions: confusion::confusions(groups, &numbered),
+        trainings: training::trainings(groups),
+        published,
+        unpublished: counted(without, "run"),
         speed: speed::Speed::of(groups),
         gallery,
         protocols: provenance::protocols(groups),

@@ -2,7 +2,7 @@
 
 use segbench_types::{AbsentClass, IGNORE, NoClass, Protocol, RunRecord};
 
-use crate::leaderboard::Group;
+use crate::leaderboard::{Entry, Group};
 use crate::text::{counted, grouped};
 
 /// A titled list of facts.
@@ -15,6 +15,9 @@ pub(crate) struct Sheet {
 pub(crate) struct RunSheet {
     pub(crate) title: String,
     pub(crate) subtitle: String,
+    pub(crate) run_id: String,
+    /// What to bear in mind with its numbers.
+    pub(crate) warnings: Vec<String>,
     pub(crate) sheets: Vec<Sheet>,
 }
 
@@ -69,11 +72,38 @@ pub(crate) fn runs(groups: &[Group]) -> Vec<RunSheet> {
             sheets.push(RunSheet {
                 title: label,
                 subtitle: format!("{} {}, run {}", record.dataset.name, record.split, record.run_id),
+                run_id: record.run_id.clone(),
+                warnings: warnings(entry),
                 sheets: vec![run(record), weights(record), data(record), machine(record)],
             });
         }
     }
     sheets
+}
+
+/// What to bear in mind with the numbers of a run.
+pub(crate) fn warnings(Entry { run, row }: &Entry) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let (true, Some(accuracy)) = (run.is_partial(), &run.record.accuracy) {
+        let (images, all) = (grouped(accuracy.images), grouped(accuracy.available));
+        warnings.push(format!("evaluated on {images} of {all} images of the split"));
+    }
+    if run.result.is_some() && row.rank.is_none() {
+        warnings.push("has no rank, because the others saw other images or labels".into());
+    }
+    if row.miou.is_some() && row.miou_low.is_none() {
+        warnings.push("too few images for an interval".into());
+    }
+    if let Some(speed) = run.record.speed.as_ref().filter(|speed| speed.validity != "VALID") {
+        warnings.push(format!("speed is {}", speed.validity));
+    }
+    if row.verdict.as_deref() == Some("mismatch") {
+        warnings.push("its score is not the published one, and nothing known explains it".into());
+    }
+    if run.result.is_some() && run.result.as_ref().is_some_and(|result| result.confusion.no_class() > 0) {
+        warnings.push("some labelled pixels were given no class".into());
+    }
+    warnings
 }
 
 fn run(record: &RunRecord) -> Sheet {
