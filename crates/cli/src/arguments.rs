@@ -143,6 +143,27 @@ pub(crate) enum Command {
         #[arg(long, default_value = "reports", value_name = "DIR")]
         output: PathBuf,
     },
+    /// Compare two runs: which images and classes moved the score.
+    Diff {
+        /// Run to compare with: a run id, its beginning, or a run folder.
+        first: String,
+        /// Run to compare.
+        second: String,
+        /// Images to list.
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        images: usize,
+        /// Folder of runs and report.
+        #[arg(long, default_value = "reports", value_name = "DIR")]
+        output: PathBuf,
+    },
+    /// Check a run from its data to the leaderboard: every file's hash, and the counts, counted again.
+    Verify {
+        /// Run: a run id, its beginning, or a run folder.
+        run: String,
+        /// Folder of runs and report.
+        #[arg(long, default_value = "reports", value_name = "DIR")]
+        output: PathBuf,
+    },
     /// Do everything in pipeline.yaml.
     Run {
         /// Configuration file; default: pipeline.yaml.

@@ -8,6 +8,7 @@ pub mod config;
 mod error;
 mod job_place;
 mod project;
+mod report_check;
 mod stage;
 pub mod task;
 mod weights;
@@ -16,6 +17,7 @@ pub use config::Config;
 pub use error::Error;
 pub use job_place::JobPlace;
 pub use project::Project;
+pub use report_check::report_check;
 pub use stage::{
     BenchStage, ClassWeightsStage, DistancesStage, Outcome, Preparation, PrepareStage, ReportStage, Stage,
     Start, TrainJob, TrainStage, Work, find_login,

@@ -102,13 +102,13 @@
     base.alt = picture(example, "image").alt;
     top.alt = shown?.alt ?? "";
     document.getElementById("viewer-title").textContent = example.querySelector("h3").textContent;
-    const caption = shown?.parentElement.querySelector("figcaption").textContent;
+    const caption = shown?.closest("figure").querySelector("figcaption").textContent;
     viewer.querySelector(".shown").textContent = caption ?? (isOfRun ? "This run kept no picture of this image." : "Photo");
   };
 
   const runsOf = (example) => [...new Set(all("img[data-run]", example).map((image) => Number(image.dataset.run)))];
   const nameOf = (example, run) => {
-    const caption = picture(example, "prediction", run).parentElement.querySelector("figcaption");
+    const caption = picture(example, "prediction", run).closest("figure").querySelector("figcaption");
     return names.get(run) ?? caption.textContent.replace(/^Prediction\s*/, "");
   };
 

@@ -7,7 +7,8 @@ mod common;
 use std::fs;
 
 use common::{Runs, bad_counts, class, good_counts, read, record, speed};
-use segbench_report::{Format, Report, build};
+use segbench_report::{Format, Report, build, diff};
+use segbench_tables::{CurveRow, write_curve};
 use segbench_types::{ErrorKind, Explain as _};
 
 fn report(runs: &Runs) -> Report {
@@ -153,7 +154,8 @@ fn a_run_over_fewer_images_has_a_score_but_no_rank_and_no_verdict_on_its_distanc
     runs.add(&part, &good_counts().into_iter().filter(|row| row.image_id != "street_5").collect::<Vec<_>>());
     let report = report(&runs);
     let row = report.rows.last().expect("rows");
-    assert_eq!((row.run_id.as_str(), row.rank, row.verdict.as_deref()), ("part", None, Some("partial")));
+    let verdict = Some("explained: 4 of 5 images");
+    assert_eq!((row.run_id.as_str(), row.rank, row.verdict.as_deref()), ("part", None, verdict));
     assert!(row.miou.is_some());
     assert!(report.notes[0].contains("run part (good-net) has no rank"), "{:?}", report.notes);
 }
@@ -183,6 +185,7 @@ fn the_same_runs_give_the_same_bytes() {
         "confusion.csv",
         "speed.csv",
         "leaderboard.html",
+        "leaderboard.json",
         "leaderboard.tex",
         "leaderboard.md",
         "leaderboard.parquet",
@@ -245,6 +248,120 @@ fn the_page_names_confusions_and_leaves_absent_classes_without_a_score() {
 }
 
 #[test]
+fn a_confusion_knows_the_images_it_comes_from() {
+    let page = html(&Runs::with_two_networks());
+    // Image k has k pixels of sky that the good network calls road, and five of road that it calls sky; only the first has pictures.
+    assert_eq!(page.matches("data-i=\"4:5 3:4 2:3 0:1\"").count(), 1);
+    assert_eq!(page.matches("data-i=\"0:5 1:5 2:5\"").count(), 1);
+}
+
+#[test]
+fn scores_of_single_images_stand_in_the_page_as_data() {
+    let page = html(&Runs::with_two_networks());
+    let data = page.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
+    let data: serde_json::Value = serde_json::from_str(data.expect("the data")).expect("JSON");
+    let ids: Vec<String> = (1..=5).map(|k| format!("street_{k}")).collect();
+    assert_eq!((&data[0]["ids"], &data[0]["examples"]), (&serde_json::json!(ids), &serde_json::json!([0, null, null, null, null])));
+    // Image 1 of the good network: road 37 of 37 + 5 + 1, sky 11 of 14 + 5; of the bad one: road 42 of 56, sky 0.
+    let expected = [(37.0 / 43.0 + 11.0 / 19.0) / 2.0, 42.0 / 56.0 / 2.0].map(|score: f64| (score * 1000.0).round());
+    assert_eq!([&data[0]["scores"][0][0], &data[0]["scores"][1][0]], [&serde_json::json!(expected[0] as u64), &serde_json::json!(expected[1] as u64)]);
+}
+
+#[test]
+fn trainings_have_their_recipe_and_their_curves() {
+    let runs = Runs::with_two_networks();
+    let rows: Vec<CurveRow> = (1..=20)
+        .map(|step| CurveRow {
+            step: step * 50,
+            loss: Some(3.0 / step as f64),
+            miou: (step % 5 == 0).then_some(step as f64 / 40.0),
+        })
+        .collect();
+    write_curve(&runs.path().join("0000000000gd/curve.parquet"), &rows).expect("written");
+    let page = html(&runs);
+    let section = page.split("<section id=\"training\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let section = section.expect("trainings");
+    for text in ["Trained on streets", "cross-entropy=1", "<td>enet</td>", "4\u{2009}000", "<td class=\"n\">50.00</td>"] {
+        assert_eq!(section.matches(text).count(), 1, "{text}");
+    }
+    assert_eq!(section.matches("class=\"line c0\"").count(), 3, "two plots and the key");
+    assert!(html(&Runs::with_two_networks()).contains("Trained on streets"), "a recipe needs no curve");
+}
+
+#[test]
+fn a_score_published_under_another_protocol_is_explained() {
+    let runs = Runs::new();
+    let weights = "segformer_mit-b0_8x1_1024x1024_160k_cityscapes_20211208_101857-e7f88502.pth";
+    let mut whole = record("w", "segformer-b0");
+    whole.weights = format!("checkpoints/{weights}");
+    whole.dataset.name = "cityscapes".into();
+    let mut slide = whole.clone();
+    slide.run_id = "s".into();
+    slide.protocol.name = "mmseg-slide@1".into();
+    let mut tta = whole.clone();
+    tta.run_id = "t".into();
+    tta.protocol.name = "mmseg-tta@1".into();
+    let mut own = whole.clone();
+    (own.run_id, own.weights) = ("o".into(), "segformer-b0.streets".into());
+    for record in [&whole, &slide, &tta, &own] {
+        runs.add(record, &good_counts());
+    }
+    let rows = report(&runs).rows;
+    let mut found: Vec<_> =
+        rows.iter().map(|row| (row.run_id.as_str(), row.published_miou, row.verdict.as_deref())).collect();
+    found.sort_by_key(|row| row.0);
+    let expected = [
+        ("o", None, Some("no match")),
+        ("s", Some(76.54), Some("mismatch")),
+        ("t", Some(78.22), Some("mismatch")),
+        ("w", Some(76.54), Some("explained: published under mmseg-slide@1")),
+    ];
+    assert_eq!(found, expected);
+    let page = read(&runs.output(), "leaderboard.html");
+    assert!(page.contains("Nothing was published for the weights of 1 run."));
+}
+
+#[test]
+fn two_runs_are_taken_apart_into_classes_and_images_that_add_up() {
+    let runs = Runs::with_two_networks();
+    let difference = diff(&runs.path(), "0000000000b", "0000000000gd").expect("comparable");
+    assert!((difference.miou - (0.728_291 - 0.439_394)).abs() < 1e-6, "{}", difference.miou);
+    let classes: f64 = difference.classes.iter().map(|class| class.contribution).sum();
+    let images: f64 = difference.images.iter().map(|image| image.contribution).sum();
+    assert!((classes - difference.miou).abs() < 1e-12 && (images - difference.miou).abs() < 1e-12);
+    let back = diff(&runs.path(), "0000000000gd", "0000000000bd").expect("comparable");
+    assert!((back.miou + difference.miou).abs() < 1e-15);
+    let text = difference.text(2);
+    for part in ["+28.89 points of mIoU under mmseg-whole@1", "| 3 images more |", "| sky   |"] {
+        assert!(text.contains(part), "`{part}` is missing in\n{text}");
+    }
+}
+
+#[test]
+fn runs_that_do_not_compare_are_told_apart_by_name_and_reason() {
+    let runs = Runs::with_two_networks();
+    let mut counts = good_counts();
+    counts[0].count += 1;
+    runs.add(&record("redrawn", "good-net"), &counts);
+    let mut fast = record("speed", "fast-net");
+    fast.accuracy = None;
+    segbench_storage::write_json(&runs.path().join("speed/record.json"), &fast).expect("written");
+    let error = |first: &str, second: &str| diff(&runs.path(), first, second).expect_err("no comparison");
+    let cases = [
+        (error("0000000000gd", "redrawn"), ErrorKind::InvalidData, "other images or other labels"),
+        (error("0000000000gd", "speed"), ErrorKind::InvalidData, "it has no mIoU"),
+        (error("0000", "redrawn"), ErrorKind::Usage, "0000000000bd, 0000000000gd"),
+        (error("redrwan", "speed"), ErrorKind::MissingInput, "no run `redrwan`"),
+    ];
+    for (err, kind, text) in cases {
+        assert_eq!(err.kind(), kind, "{err}");
+        assert!(err.to_string().contains(text), "{err}");
+        assert!(err.help().is_some(), "{err}");
+    }
+    assert!(error("redrwan", "speed").help().expect("help").contains("redrawn"));
+}
+
+#[test]
 fn hostile_names_stay_text_in_every_format() {
     let runs = Runs::new();
     let attack = "\"><script>alert('x')</script><img src=x onerror=alert(1)>";
@@ -263,8 +380,8 @@ fn hostile_names_stay_text_in_every_format() {
     }
     runs.add(&hostile, &good_counts());
     let page = html(&runs);
-    assert_eq!(page.matches("<script").count(), 1, "only the page's own script");
-    assert!(!page.contains("<img"), "no picture was there to show");
+    assert_eq!(page.matches("<script").count(), 2, "only the page's own script and its data");
+    assert!(!page.contains("<img src"), "no picture was there to show");
     assert!(!read(&runs.output(), "leaderboard.md").contains("<script"));
     let tex = read(&runs.output(), "leaderboard.tex");
     assert!(tex.contains("\\textless{}script\\textgreater{}"), "{tex}");
@@ -355,7 +472,7 @@ fn a_picture_that_is_not_there_is_noted() {
         report.notes
     );
     // Image, ground truth, prediction and error of the other run.
-    assert_eq!(read(&runs.output(), "leaderboard.html").matches("<img ").count(), 4);
+    assert_eq!(read(&runs.output(), "leaderboard.html").matches("<img src=").count(), 4);
 }
 
 #[test]

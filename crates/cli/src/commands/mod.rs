@@ -10,6 +10,7 @@ mod parity_loss;
 mod pipeline;
 mod predict;
 mod prepare;
+mod runs;
 mod train;
 mod weights;
 
@@ -58,6 +59,10 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<(), Failure
         Command::Weights { action } => weights::weights(action, &global, console),
         Command::Evaluate(options) => evaluate::evaluate(options, &global, console),
         Command::Report { format, output } => pipeline::report(format, output, &global, console),
+        Command::Diff { first, second, images, output } => {
+            runs::diff(&first, &second, images, &output, console)
+        }
+        Command::Verify { run, output } => runs::verify(&run, &output, &global, console),
         Command::Run { file, stage, output } => pipeline::run(file, &stage, output, &global, console),
         Command::Check { file } => pipeline::check(file, &global, console),
         Command::Doctor { sources } => doctor::doctor(sources, &global, console),

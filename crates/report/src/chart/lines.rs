@@ -125,7 +125,7 @@ mod tests {
             number,
             points: (0..1000).map(|step| (f64::from(step), 3.0 / f64::from(step + 1))).collect(),
         };
-        let svg = lines(&[line(0, "ce"), line(9, "<dice>")], "Loss", "loss").expect("two lines");
+        let svg = lines(&[line(0, "ce"), line(9, "<dice>")], "t", "loss").expect("two lines");
         assert_eq!(svg.matches(r#"class="line c0""#).count(), 1);
         assert_eq!(svg.matches(r#"class="line c1 again""#).count(), 1);
         assert!(svg.contains("<title>&lt;dice&gt;</title>"));
