@@ -88,7 +88,11 @@ impl Group<'_> {
             self.entries.iter().filter(|other| name(&other.row) == name(row)).count() == 1
         };
         let by_model = |row: &LeaderboardRow| row.model.clone();
-        let by_weights = |row: &LeaderboardRow| format!("{} ({})", row.model, row.weights);
+        let by_weights = |row: &LeaderboardRow| {
+            // A tag begins with its model.
+            let rest = row.weights.strip_prefix(&row.model).and_then(|rest| rest.strip_prefix('.'));
+            format!("{} ({})", row.model, rest.unwrap_or(&row.weights))
+        };
         self.entries
             .iter()
             .map(|Entry { row, .. }| {

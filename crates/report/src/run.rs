@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use segbench_metrics::{
     BOUNDARY_SHARES, BoundaryCell, BoundaryCounts, ClassTotals, ConfusionMatrix, Scores, image_miou,
     miou_interval_of_totals,
@@ -69,13 +70,17 @@ pub(crate) fn read_runs(runs_dir: &Path) -> Result<(Vec<Run>, Vec<String>), Erro
     if !runs_dir.exists() {
         return Err(Error::NoRuns { path: runs_dir.to_owned() });
     }
+    let name_of = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut folders = segbench_storage::list_dir(runs_dir)?;
+    folders.retain(|folder| {
+        let name = name_of(folder);
+        folder.is_dir() && !name.starts_with('.') && !name.contains(TEMPORARY_MARK)
+    });
+    let read: Vec<Result<Run, String>> = folders.par_iter().map(|folder| Run::read(folder)).collect();
     let (mut runs, mut notes) = (BTreeMap::<String, Run>::new(), Vec::new());
-    for folder in segbench_storage::list_dir(runs_dir)? {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !folder.is_dir() || name.starts_with('.') || name.contains(TEMPORARY_MARK) {
-            continue;
-        }
-        match Run::read(&folder) {
+    for (folder, read) in folders.iter().zip(read) {
+        let name = name_of(folder);
+        match read {
             Ok(run) => match runs.get(&run.record.run_id) {
                 Some(first) => notes.push(format!(
                     "skipped `{name}`: it has the same run id as `{}`",

@@ -68,6 +68,11 @@ fn bench_ends_with_the_same_bytes_but_times() {
                 }
                 *bytes = record.to_string().into_bytes();
             }
+            if name.ends_with("SHA256SUMS") {
+                let lines = std::str::from_utf8(bytes).expect("text").lines();
+                let kept: Vec<&str> = lines.filter(|line| !line.ends_with("record.json")).collect();
+                *bytes = kept.join("\n").into_bytes();
+            }
         }
         // The page shows times of the runs.
         tree.remove("reports/leaderboard.html");

@@ -12,6 +12,7 @@ mod killed_downloads;
 mod parity;
 mod pipeline;
 mod prepare;
+mod runs;
 mod streams;
 mod submission;
 mod support;
