@@ -61,7 +61,8 @@ pub(crate) fn write(
         .encode_image(&photo)
         .map_err(|err: ImageError| segbench_storage::Error::writing(&path, std::io::Error::other(err)))?;
     segbench_storage::write(&path, &jpeg)?;
-    let save = |kind: &str, bytes: &[u8]| segbench_storage::write(&dir.join(format!("{id}.{kind}.png")), bytes);
+    let save =
+        |kind: &str, bytes: &[u8]| segbench_storage::write(&dir.join(format!("{id}.{kind}.png")), bytes);
     let (truth, prediction) = (smaller(truth), smaller(prediction));
     save("truth", &label_png::encode(&truth, catalog))?;
     save("prediction", &label_png::encode(&prediction, catalog))?;
@@ -83,7 +84,8 @@ fn smaller(map: &LabelMap) -> LabelMap {
     }
     let height = small(map.height(), map.width());
     let mut picked = LabelMap::filled(WIDTH, height, IGNORE);
-    let middle = |index: u32, from: u32, to: u32| (2 * u64::from(index) + 1) * u64::from(from) / (2 * u64::from(to));
+    let middle =
+        |index: u32, from: u32, to: u32| (2 * u64::from(index) + 1) * u64::from(from) / (2 * u64::from(to));
     for (y, row) in (0..height).zip(picked.as_mut_slice().chunks_exact_mut(WIDTH as usize)) {
         let source = map.row(middle(y, map.height(), height) as u32);
         for (x, label) in (0..WIDTH).zip(row) {
@@ -102,7 +104,9 @@ fn errors(truth: &LabelMap, prediction: &LabelMap) -> Result<Vec<u8>, png::Encod
     };
     let kinds: Vec<u8> = truth.as_slice().iter().zip(prediction.as_slice()).map(kind).collect();
     let packed = |row: &[u8]| -> Vec<u8> {
-        row.chunks(4).map(|four| (0..).zip(four).fold(0, |byte, (at, kind)| byte | kind << (6 - 2 * at))).collect()
+        row.chunks(4)
+            .map(|four| (0..).zip(four).fold(0, |byte, (at, kind)| byte | kind << (6 - 2 * at)))
+            .collect()
     };
     let rows: Vec<u8> = kinds.chunks(truth.width().max(1) as usize).flat_map(packed).collect();
     let mut bytes = Vec::new();
@@ -124,8 +128,10 @@ mod tests {
 
     #[test]
     fn examples_are_spread_over_the_split_and_hold_the_worst_the_middle_and_the_best() {
-        let mut scores: Vec<Option<f64>> = (0..16).map(|index| Some(0.5 + f64::from(index % 5) / 100.0)).collect();
-        (scores[2], scores[3], scores[7], scores[9], scores[13]) = (Some(0.2), None, Some(0.1), Some(0.9), Some(0.3));
+        let mut scores: Vec<Option<f64>> =
+            (0..16).map(|index| Some(0.5 + f64::from(index % 5) / 100.0)).collect();
+        (scores[2], scores[3], scores[7], scores[9], scores[13]) =
+            (Some(0.2), None, Some(0.1), Some(0.9), Some(0.3));
         // 0, 4, 8, 12 are spread; 7 and 2 are the worst, 9 the best; 8 of 15 in order: 0.1 0.2 0.3 | 0 5 10 15 at 0.50 | 1.
         assert_eq!(chosen(&scores), [0, 1, 2, 4, 7, 8, 9, 12]);
         assert_eq!(chosen(&[Some(0.1), Some(0.2)]), [0, 1]);
@@ -148,7 +154,8 @@ mod tests {
     #[test]
     fn a_smaller_label_map_has_labels_of_the_larger_at_their_places() {
         let (width, height) = (2 * WIDTH + 2, 37);
-        let labels = (0..height).flat_map(|y| (0..width).map(move |x| (x * 7 / width + y * 11 / height) as u8));
+        let labels =
+            (0..height).flat_map(|y| (0..width).map(move |x| (x * 7 / width + y * 11 / height) as u8));
         let small = smaller(&LabelMap::new(width, height, labels.collect()).expect("its size"));
         assert_eq!((small.width(), small.height()), (WIDTH, 18));
         assert_eq!((small.row(0)[0], small.row(17)[511], small.row(9)[256]), (0, 16, 3 + 5));

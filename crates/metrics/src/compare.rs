@@ -131,7 +131,8 @@ pub fn permutation_tests(
         let difference = |&(first, second): &(usize, usize)| {
             let exchange = |sums: &[f64], out: &[f64], into: &[f64], result: &mut Vec<f64>| {
                 result.clear();
-                result.extend(sums.iter().zip(out.iter().zip(into)).map(|(sum, (out, into))| sum - out + into));
+                result
+                    .extend(sums.iter().zip(out.iter().zip(into)).map(|(sum, (out, into))| sum - out + into));
             };
             exchange(&sums[first], &moved[first], &moved[second], a);
             exchange(&sums[second], &moved[second], &moved[first], b);

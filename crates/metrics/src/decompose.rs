@@ -28,9 +28,8 @@ pub fn decompose(
         return None;
     }
     let classes = first.first()?.classes();
-    let [sums_1, sums_2] = [first, second].map(|run| -> Vec<Sums> {
-        (0..classes).map(|class| Sums::of(run, class)).collect()
-    });
+    let [sums_1, sums_2] =
+        [first, second].map(|run| -> Vec<Sums> { (0..classes).map(|class| Sums::of(run, class)).collect() });
     let counts = |sums: &Sums| match absent {
         AbsentClass::Skipped => sums.union > 0.0,
         AbsentClass::SkippedUnlessLabelled => sums.labelled > 0.0,
@@ -184,7 +183,10 @@ mod tests {
         let second = run(&truth, &[vec![0, 0, 0, 0, 0, 0, 0, 2], vec![1, 1, 1, 1, 1, 2, 2, 2]], 3);
         let parts = decompose(AbsentClass::Skipped, &totals(&first), &totals(&second)).expect("defined");
         // Sums of IoUs 2 and 7/8 + 5/8 = 1.5 over 2 and 3 classes: class 2 costs 1.75 / 6, a quarter of it in image 0.
-        assert!((parts[0][2] + 1.75 / 24.0).abs() < 1e-15 && (parts[1][2] + 1.75 / 8.0).abs() < 1e-15, "{parts:?}");
+        assert!(
+            (parts[0][2] + 1.75 / 24.0).abs() < 1e-15 && (parts[1][2] + 1.75 / 8.0).abs() < 1e-15,
+            "{parts:?}"
+        );
         // Class 0 loses an eighth, weighed with the mean of 1/2 and 1/3.
         assert!((parts[0][0] + 0.125 * 5.0 / 12.0).abs() < 1e-15, "{parts:?}");
         assert_eq!(decompose(AbsentClass::Skipped, &totals(&first), &[]), None);

@@ -30,7 +30,10 @@ pub fn report_check(run_dir: &Path, reports: &Path) -> Check {
         return Check::of(WHAT, 0, vec![reason.unwrap_or_else(|| format!("`{id}` makes no line of it"))]);
     };
     let Some(got) = table.lines().find(ends_with_id) else {
-        return Check::none(WHAT, "`leaderboard.csv` was written before the run; `segbench report` writes it anew");
+        return Check::none(
+            WHAT,
+            "`leaderboard.csv` was written before the run; `segbench report` writes it anew",
+        );
     };
     let names: Vec<&str> = header.split(',').collect();
     if table.lines().next() != Some(header) {

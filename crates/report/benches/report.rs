@@ -8,7 +8,11 @@
 //! The runs are drawn: 19 classes, counts with about 60 cells per image, networks that differ by less and less. They go to the system's
 //! folder for temporary files and are removed.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and stops where it cannot go on")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops where it cannot go on"
+)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -172,7 +172,10 @@ impl Difference {
             .text("class", self.classes.iter().map(|class| Some(class.name.clone())).collect())
             .float("first", Some(2), self.classes.iter().map(|class| points(class.first)).collect())
             .float("second", Some(2), self.classes.iter().map(|class| points(class.second)).collect())
-            .text("contribution", self.classes.iter().map(|class| Some(contribution(class.contribution))).collect());
+            .text(
+                "contribution",
+                self.classes.iter().map(|class| Some(contribution(class.contribution))).collect(),
+            );
         text.push_str(&format!("\n\n{}", classes.to_markdown()));
         let percent = |value: Option<f64>| fixed(points(value), 2);
         let (shown, rest) = self.images.split_at(most.min(self.images.len()));

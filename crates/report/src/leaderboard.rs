@@ -128,7 +128,10 @@ pub(crate) fn why_not_comparable(first: &Run, second: &Run) -> Option<String> {
         return Some(format!("one is scored by `{}`, the other by `{}`", a.protocol.name, b.protocol.name));
     }
     if a.dataset.catalog.classes != b.dataset.catalog.classes {
-        return Some(format!("they have other classes ({}, {})", a.dataset.catalog.name, b.dataset.catalog.name));
+        return Some(format!(
+            "they have other classes ({}, {})",
+            a.dataset.catalog.name, b.dataset.catalog.name
+        ));
     }
     let evaluated = [first, second].map(|run| run.result.as_ref().map(|result| &result.evaluated));
     (evaluated[0] != evaluated[1]).then(|| "they saw other images or other labels".to_owned())

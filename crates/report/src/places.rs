@@ -62,7 +62,8 @@ mod tests {
     fn the_images_with_most_pixels_are_kept_and_those_with_pictures_beside_them() {
         let mut places = Places::default();
         for (image, count) in [5, 9, 2, 9, 7, 1].into_iter().enumerate() {
-            let row = |predicted, count| CountRow { image_id: String::new(), ground_truth: 1, predicted, count };
+            let row =
+                |predicted, count| CountRow { image_id: String::new(), ground_truth: 1, predicted, count };
             let rows = [row(0, count), row(1, 1000), row(255, 10 - count)];
             places.add(image, &rows.iter().collect::<Vec<_>>(), image % 5 == 0);
         }

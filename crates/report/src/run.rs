@@ -9,9 +9,7 @@ use segbench_metrics::{
     miou_interval_of_totals,
 };
 use segbench_storage::{Sha256, TEMPORARY_MARK};
-use segbench_tables::{
-    CountRow, CurveRow, LatencyRow, read_boundary, read_counts, read_curve, read_latency,
-};
+use segbench_tables::{CountRow, CurveRow, LatencyRow, read_boundary, read_counts, read_curve, read_latency};
 use segbench_types::{Accuracy, IGNORE, RunRecord, ScoringRule, nearest};
 
 use crate::Error;
@@ -181,7 +179,12 @@ impl Run {
 }
 
 impl Evaluation {
-    fn of(rows: &[CountRow], rule: &ScoringRule, classes: usize, accuracy: &Accuracy) -> Result<Self, String> {
+    fn of(
+        rows: &[CountRow],
+        rule: &ScoringRule,
+        classes: usize,
+        accuracy: &Accuracy,
+    ) -> Result<Self, String> {
         if !(1..=usize::from(IGNORE)).contains(&classes) {
             return Err(format!("record.json has {classes} classes, expected 1 to {IGNORE}"));
         }

@@ -273,7 +273,7 @@
       const list = make("ol");
       for (const place of cell.dataset.i.split(" ")) {
         const [image, pixels] = place.split(":").map(Number);
-        list.append(make("li", {}, imageButton(board, image, run, "error"), ` ${pixels.toLocaleString("en").replaceAll(",", "\u2009")} pixels`));
+        list.append(make("li", {}, imageButton(board, image, run, "error"), `: ${pixels.toLocaleString("en").replaceAll(",", "\u2009")} pixels`));
       }
       where.replaceChildren(make("p", { textContent: `${cell.title}. Most of it is in:` }), list);
       for (const other of cells) other.classList.toggle("chosen", other === cell);

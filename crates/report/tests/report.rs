@@ -261,10 +261,17 @@ fn scores_of_single_images_stand_in_the_page_as_data() {
     let data = page.split("id=\"data\">").nth(1).and_then(|rest| rest.split("</script>").next());
     let data: serde_json::Value = serde_json::from_str(data.expect("the data")).expect("JSON");
     let ids: Vec<String> = (1..=5).map(|k| format!("street_{k}")).collect();
-    assert_eq!((&data[0]["ids"], &data[0]["examples"]), (&serde_json::json!(ids), &serde_json::json!([0, null, null, null, null])));
+    assert_eq!(
+        (&data[0]["ids"], &data[0]["examples"]),
+        (&serde_json::json!(ids), &serde_json::json!([0, null, null, null, null]))
+    );
     // Image 1 of the good network: road 37 of 37 + 5 + 1, sky 11 of 14 + 5; of the bad one: road 42 of 56, sky 0.
-    let expected = [(37.0 / 43.0 + 11.0 / 19.0) / 2.0, 42.0 / 56.0 / 2.0].map(|score: f64| (score * 1000.0).round());
-    assert_eq!([&data[0]["scores"][0][0], &data[0]["scores"][1][0]], [&serde_json::json!(expected[0] as u64), &serde_json::json!(expected[1] as u64)]);
+    let expected =
+        [(37.0 / 43.0 + 11.0 / 19.0) / 2.0, 42.0 / 56.0 / 2.0].map(|score: f64| (score * 1000.0).round());
+    assert_eq!(
+        [&data[0]["scores"][0][0], &data[0]["scores"][1][0]],
+        [&serde_json::json!(expected[0] as u64), &serde_json::json!(expected[1] as u64)]
+    );
 }
 
 #[test]
@@ -279,9 +286,16 @@ fn trainings_have_their_recipe_and_their_curves() {
         .collect();
     write_curve(&runs.path().join("0000000000gd/curve.parquet"), &rows).expect("written");
     let page = html(&runs);
-    let section = page.split("<section id=\"training\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let section =
+        page.split("<section id=\"training\"").nth(1).and_then(|rest| rest.split("</section>").next());
     let section = section.expect("trainings");
-    for text in ["Trained on streets", "cross-entropy=1", "<td>enet</td>", "4\u{2009}000", "<td class=\"n\">50.00</td>"] {
+    for text in [
+        "Trained on streets",
+        "cross-entropy=1",
+        "<td>enet</td>",
+        "4\u{2009}000",
+        "<td class=\"n\">50.00</td>",
+    ] {
         assert_eq!(section.matches(text).count(), 1, "{text}");
     }
     assert_eq!(section.matches("class=\"line c0\"").count(), 3, "two plots and the key");

@@ -155,7 +155,10 @@ mod tests {
         assert_eq!(table.lines().last(), Some("25,,0.30000000000000004,,,,,,,0.25"));
         assert_eq!(table.lines().count(), 4);
         let curve = curve(folder.path()).expect("read");
-        assert_eq!(curve.iter().map(|row| (row.step, row.miou)).collect::<Vec<_>>(), [(10, None), (20, None), (25, None)]);
+        assert_eq!(
+            curve.iter().map(|row| (row.step, row.miou)).collect::<Vec<_>>(),
+            [(10, None), (20, None), (25, None)]
+        );
         assert_eq!(curve[0].loss, Some(0.1 + 0.2));
         assert_eq!(Log::open(folder.path(), 0).map(|_| ()).ok(), Some(()));
         assert_eq!(std::fs::read_to_string(&json).expect("there"), "");

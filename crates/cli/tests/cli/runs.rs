@@ -57,7 +57,8 @@ fn a_run_is_verified_from_its_data_to_the_leaderboard_and_every_tampered_file_is
         assert_eq!(ended.code, Some(6), "{name}: {ended:#?}");
         let line = ended.stdout.lines().find(|line| line.starts_with(what)).expect("the link");
         assert!(line.contains(&name), "{name}: {ended:#?}");
-        fs::copy(whole.path().join(path.strip_prefix(place.path()).expect("below")), &path).expect("restored");
+        fs::copy(whole.path().join(path.strip_prefix(place.path()).expect("below")), &path)
+            .expect("restored");
     }
 
     // A record and a leaderboard that say something else.
@@ -87,7 +88,8 @@ fn a_difference_adds_up_over_classes_and_over_images() {
     let place = Place::trained();
     place.run_drawn(&ACCURACY).is(0, &[]);
     let first = place.only_run().file_name().expect("a name").to_string_lossy().into_owned();
-    let train = [&TRAIN[..4], &["--crop", "32x64", "--batch", "1", "--steps", "8", "--note", "longer"]].concat();
+    let train =
+        [&TRAIN[..4], &["--crop", "32x64", "--batch", "1", "--steps", "8", "--note", "longer"]].concat();
     place.run_drawn(&train).is(0, &[]);
     let bench = [&ACCURACY[..], &["--weights", "segformer-tiny.sample.longer", "--json"]].concat();
     let rows = place.run_drawn(&bench).is(0, &[]).json();
@@ -103,7 +105,10 @@ fn a_difference_adds_up_over_classes_and_over_images() {
     let difference = number(&found["second"]["miou"]) - number(&found["first"]["miou"]);
     assert!((number(&found["miou"]) - difference).abs() < 1e-15);
     assert!((sum("classes") - difference).abs() < 1e-12 && (sum("images") - difference).abs() < 1e-12);
-    assert_eq!((found["classes"].as_array().map(Vec::len), found["images"].as_array().map(Vec::len)), (Some(19), Some(3)));
+    assert_eq!(
+        (found["classes"].as_array().map(Vec::len), found["images"].as_array().map(Vec::len)),
+        (Some(19), Some(3))
+    );
     let text = place.run(&["diff", &first, &second, "--images", "1"]).is(0, &[]).stdout.clone();
     assert!(text.contains("2 images more") && text.contains("points of mIoU under mmseg-whole@1"), "{text}");
     place.run(&["diff", &first, "nowhere"]).is(4, &["there is no run `nowhere`"]);

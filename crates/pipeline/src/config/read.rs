@@ -8,7 +8,7 @@ use segbench_types::{Explain, Protocol, nearest};
 use super::{BenchConfig, Config, Problem, RunConfig, TrainConfig};
 use crate::Error;
 
-const FORMATS: [&str; 5] = ["csv", "html", "latex", "markdown", "parquet"];
+const FORMATS: [&str; 6] = ["csv", "html", "json", "latex", "markdown", "parquet"];
 
 impl Default for Config {
     fn default() -> Self {

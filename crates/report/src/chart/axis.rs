@@ -18,7 +18,8 @@ impl Axis {
         let (low, high) = extent(values);
         let margin = ((high - low) * 0.06).max(high.abs() * 0.006);
         let margin = if margin > 0.0 { margin } else { 0.5 };
-        let (low, high) = (low - margin, high + margin);
+        // What is never negative gets no negative ticks.
+        let (low, high) = (if low >= 0.0 { (low - margin).max(0.0) } else { low - margin }, high + margin);
         let step = step(high - low);
         let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
         let ticks = (first..=last).map(|tick| tick as f64 * step).collect();
@@ -91,6 +92,13 @@ mod tests {
         assert_eq!(axis.ticks, [10.0, 20.0, 50.0, 100.0, 200.0]);
         let ratio = |a: f64, b: f64| axis.at(b) - axis.at(a);
         assert!((ratio(10.0, 20.0) - ratio(100.0, 200.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_axis_of_losses_does_not_go_below_zero() {
+        assert_eq!(Axis::linear(&[0.0, 58.0], 100.0, 0.0).ticks.first(), Some(&0.0));
+        assert!(Axis::linear(&[-1.0, 58.0], 100.0, 0.0).at(-1.0).is_finite());
+        assert_eq!(Axis::from_zero(4000.0, 0.0, 100.0).ticks.last(), Some(&4000.0));
     }
 
     #[test]

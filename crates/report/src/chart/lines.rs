@@ -8,7 +8,7 @@ use crate::text::escape;
 
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 300.0;
-const FRAME: Area = Area { left: 52.0, top: 14.0, right: WIDTH - 12.0, bottom: HEIGHT - 46.0 };
+const FRAME: Area = Area { left: 52.0, top: 14.0, right: WIDTH - 24.0, bottom: HEIGHT - 46.0 };
 /// Colors of the style sheet; more lines than that repeat them, dashed.
 pub(crate) const COLORS: usize = 8;
 /// Points drawn per line; neighbors of a longer one are averaged.
@@ -27,8 +27,7 @@ pub(crate) struct Line {
 
 /// The plot as an `<svg>` element, named by `title`, with `unit` along its upright axis; nothing without two points of any line.
 pub(crate) fn lines(lines: &[Line], title: &str, unit: &str) -> Option<String> {
-    let lines: Vec<Line> =
-        lines.iter().filter(|line| line.points.len() > 1).map(Line::thinned).collect();
+    let lines: Vec<Line> = lines.iter().filter(|line| line.points.len() > 1).map(Line::thinned).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     if points().next().is_none() {
         return None;
@@ -43,7 +42,8 @@ pub(crate) fn lines(lines: &[Line], title: &str, unit: &str) -> Option<String> {
     for line in &lines {
         let mut path = String::new();
         for (index, (step, value)) in line.points.iter().enumerate() {
-            let _ = write!(path, "{}{:.1} {:.1}", if index == 0 { 'M' } else { 'L' }, x.at(*step), y.at(*value));
+            let _ =
+                write!(path, "{}{:.1} {:.1}", if index == 0 { 'M' } else { 'L' }, x.at(*step), y.at(*value));
         }
         let dashed = if line.number >= COLORS { " again" } else { "" };
         let _ = write!(
@@ -131,7 +131,10 @@ mod tests {
         assert!(svg.contains("<title>&lt;dice&gt;</title>"));
         // 1,000 points in buckets of five.
         assert_eq!(svg.matches('L').count(), 2 * 199);
-        assert_eq!(lines(&[Line { label: String::new(), number: 0, points: vec![(1.0, 2.0)] }], "", ""), None);
+        assert_eq!(
+            lines(&[Line { label: String::new(), number: 0, points: vec![(1.0, 2.0)] }], "", ""),
+            None
+        );
     }
 
     #[test]

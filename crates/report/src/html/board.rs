@@ -147,7 +147,8 @@ fn finding(rows: &[&LeaderboardRow], labels: &[String]) -> String {
         let is_near = |row: &LeaderboardRow| {
             row.group.as_ref().is_some_and(|other| other.chars().any(|letter| letters.contains(letter)))
         };
-        let near: Vec<_> = rest.iter().filter(|(row, _)| is_near(row)).map(|(_, label)| label.as_str()).collect();
+        let near: Vec<_> =
+            rest.iter().filter(|(row, _)| is_near(row)).map(|(_, label)| label.as_str()).collect();
         text.push_str(&match near[..] {
             [] => format!(" A paired test over {} images tells it from every other run.", grouped(images)),
             _ if near.len() > MOST_NAMED => format!(
@@ -233,7 +234,9 @@ fn plot_caption(rows: &[&LeaderboardRow]) -> String {
         _ => format!("Latency at different inputs ({}), so compare with care.", inputs.join("; ")),
     };
     let memory = match rows.iter().any(|row| row.peak_memory_mib.is_some() && row.latency_p50_ms.is_some()) {
-        true => " The area of a point is its peak memory; a ringed point is off the front but beaten by no run in all three.",
+        true => {
+            " The area of a point is its peak memory; a ringed point is off the front but beaten by no run in all three."
+        }
         false => "",
     };
     format!(

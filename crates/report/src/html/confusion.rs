@@ -123,10 +123,11 @@ fn matrix(result: &Evaluation, classes: &[Class]) -> Matrix {
                         heat.text.clear();
                     }
                     let title = format!(
-                        "{} labelled {} and predicted {}: {percent:.2} %",
+                        "{} pixels labelled {} and predicted {}: {percent:.2} % of {}",
                         grouped(count),
                         class.name,
-                        column_name(column)
+                        column_name(column),
+                        class.name
                     );
                     let predicted = if column < classes.len() { column as u8 } else { IGNORE };
                     let places = result.places.of(index as u8, predicted);

@@ -62,7 +62,11 @@ struct Wanted<'a> {
 
 /// The examples of all runs, sorted; an image that several runs share is there only once. Images that most runs share come first if not
 /// all fit. Adds a note for each that cannot be shown.
-pub(crate) fn examples(groups: &[Group], numbered: &[Vec<Numbered>], notes: &mut Vec<String>) -> Vec<Example> {
+pub(crate) fn examples(
+    groups: &[Group],
+    numbered: &[Vec<Numbered>],
+    notes: &mut Vec<String>,
+) -> Vec<Example> {
     let mut wanted = Vec::new();
     let mut shared = BTreeMap::<(&str, &str, &str), usize>::new();
     for (group, runs) in groups.iter().zip(numbered) {
@@ -99,14 +103,16 @@ pub(crate) fn examples(groups: &[Group], numbered: &[Vec<Numbered>], notes: &mut
                 bytes += size;
                 add(&mut examples, key, &wanted, &files);
             }
-            Err(reason) => notes.push(format!(
-                "left `{}` of run {} out of the gallery: {reason}",
-                wanted.id, row.run_id
-            )),
+            Err(reason) => {
+                notes.push(format!("left `{}` of run {} out of the gallery: {reason}", wanted.id, row.run_id))
+            }
         }
     }
     if left_out > 0 {
-        notes.push(format!("the gallery is full: {} of single runs left out", counted(left_out, "prediction")));
+        notes.push(format!(
+            "the gallery is full: {} of single runs left out",
+            counted(left_out, "prediction")
+        ));
     }
     let mut examples: Vec<Example> = examples.into_values().collect();
     for next in 1..examples.len() {
@@ -157,7 +163,14 @@ fn add(
     let detail = format!("{label}, {}{score}", row.dtype);
     let number = Some(run.number);
     example.pictures.extend([
-        picture("prediction", number, prediction, format!("Prediction of {label} for {id}"), "Prediction", detail.clone()),
+        picture(
+            "prediction",
+            number,
+            prediction,
+            format!("Prediction of {label} for {id}"),
+            "Prediction",
+            detail.clone(),
+        ),
         picture("error", number, error, format!("Errors of {label} on {id}"), "Errors", detail),
     ]);
 }

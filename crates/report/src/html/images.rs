@@ -22,7 +22,11 @@ pub(crate) struct Images<'a> {
 }
 
 /// The images of all groups, in their order.
-pub(crate) fn images<'a>(groups: &'a [Group], numbered: &[Vec<Numbered>], gallery: &[Example]) -> Vec<Images<'a>> {
+pub(crate) fn images<'a>(
+    groups: &'a [Group],
+    numbered: &[Vec<Numbered>],
+    gallery: &[Example],
+) -> Vec<Images<'a>> {
     groups.iter().zip(numbered).map(|(group, runs)| Images::of(group, runs, gallery)).collect()
 }
 
@@ -45,7 +49,9 @@ impl<'a> Images<'a> {
             runs: ranked.iter().map(|(_, run)| run.number).collect(),
             scores: ranked
                 .iter()
-                .map(|(entry, _)| entry.run.image_scores().into_iter().map(|score| score.map(tenths)).collect())
+                .map(|(entry, _)| {
+                    entry.run.image_scores().into_iter().map(|score| score.map(tenths)).collect()
+                })
                 .collect(),
             examples: ids.iter().map(example).collect(),
             ids,

@@ -69,9 +69,8 @@ impl Training {
             lines(&trained.iter().filter_map(line).collect::<Vec<_>>(), title, unit)
         };
         let loss = plot("Training loss over steps", "training loss", |row| row.loss);
-        let miou = plot("Validation mIoU over steps", "validation mIoU, %", |row| {
-            row.miou.map(|miou| miou * 100.0)
-        });
+        let miou =
+            plot("Validation mIoU over steps", "validation mIoU, %", |row| row.miou.map(|miou| miou * 100.0));
         Self {
             dataset: dataset.to_owned(),
             recipes: trained.iter().map(Recipe::of).collect(),
