@@ -46,7 +46,7 @@ fn predictor() -> Predictor {
         let mut words = line.split(' ');
         let name = words.next().expect("a name").to_owned();
         let shape: Vec<usize> = match words.next() {
-            Some("") | None => Vec::new(),
+            Some("scalar") | None => Vec::new(),
             Some(shape) => shape.split('x').map(|side| side.parse().expect("a side")).collect(),
         };
         let scale: f32 = words.next().map_or(1.0, |scale| scale.parse().expect("a scale"));
