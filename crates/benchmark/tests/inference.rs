@@ -56,7 +56,7 @@ fn predictor() -> Predictor {
     let tensors: Tensors = names.lines().map(tensor).collect();
     let (network, _, classes) =
         zoo::find("fcn-tiny").expect("a model").load(tensors, &Device::Cpu).expect("fits");
-    Predictor::new(network, Normalization::IMAGENET, classes, Device::Cpu)
+    Predictor::new(network, Normalization::IMAGENET, classes, segbench_models::Input::Image, Device::Cpu)
 }
 
 #[test]

@@ -29,8 +29,9 @@ mod taxonomy;
 pub use audit::{Audit, Depth, Issue, IssueKind, SplitAudit, audit, audit_table, issue_table};
 pub use cards::{
     ClassDescription, Classes, Coding, CropTable, DatasetCard, Description, Download, IgnoredValue,
-    ImagePattern, InPlaceNames, KnownImage, LabelPattern, ListPattern, LoginSite, Moved, PathPattern, PhotoList,
-    RemoteFile, SplitCard, SplitDescription, UnknownValues, card, cards, check_name, find, raw_name,
+    ImagePattern, InPlaceNames, KnownImage, LabelPattern, ListPattern, LoginSite, Moved, PathPattern,
+    PhotoList, RemoteFile, SplitCard, SplitDescription, UnknownValues, card, cards, check_name, find,
+    raw_name,
 };
 pub use conversion::{
     Conversion, ConversionOptions, ConversionPlan, Findings, IMAGES_PER_TASK, InPlace, Skipped, TaskRecords,

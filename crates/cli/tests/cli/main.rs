@@ -3,8 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot make its files has failed")]
 
 mod bench;
-mod downloads;
 mod class_weights;
+mod downloads;
 mod errors;
 mod evaluate;
 mod interrupts;

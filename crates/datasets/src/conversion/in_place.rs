@@ -88,7 +88,9 @@ fn jobs(card: &DatasetCard, folders: &[PathBuf], splits: &[String]) -> Result<BT
         });
     }
     let mut jobs = BTreeMap::<PathBuf, Job>::new();
-    for source in sources::open(folders)? {
+    // Members of an archive have no file to stand beside.
+    for folder in folders.iter().filter(|path| path.is_dir()) {
+        let source = sources::open_folder(0, folder)?;
         for member in source.archive.members() {
             let ending = rule.endings.iter().find(|ending| member.name.ends_with(ending.as_str()));
             let (Some(ending), Some(found)) = (ending, source.recognize(card, member)) else { continue };
@@ -96,7 +98,6 @@ fn jobs(card: &DatasetCard, folders: &[PathBuf], splits: &[String]) -> Result<BT
                 && found
                     .split
                     .is_some_and(|split| splits.is_empty() || splits.contains(&card.splits[split].name));
-            // Members of a zip have no file to stand beside.
             let (true, Some(path)) = (is_wanted, source.archive.file(member)?) else { continue };
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let stem = name.strip_suffix(ending.as_str()).unwrap_or(&name);

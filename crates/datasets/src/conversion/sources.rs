@@ -152,12 +152,11 @@ pub(super) fn open(
             sources.push(Source { archive, group, prefix: None });
             continue;
         }
-        let archive = Archive::open(path)?;
+        let folder = open_folder(group, path)?;
         let is_inner = |name: &str| !name.contains('/') && is_archive(name);
-        let members = archive.members().iter().filter(|member| is_inner(&member.name));
+        let members = folder.archive.members().iter().filter(|member| is_inner(&member.name));
         let inner: Vec<PathBuf> = members.map(|member| path.join(&member.name)).collect();
-        let prefix = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
-        sources.push(Source { archive, group, prefix });
+        sources.push(folder);
         for file in inner {
             let resolved =
                 file.canonicalize().map_err(|source| segbench_storage::Error::reading(&file, source))?;
@@ -168,4 +167,11 @@ pub(super) fn open(
         }
     }
     Ok(sources)
+}
+
+/// Opens a folder without what is packed in it.
+pub(super) fn open_folder(group: usize, path: &Path) -> Result<Source, Error> {
+    let resolved = path.canonicalize().map_err(|source| segbench_storage::Error::reading(path, source))?;
+    let prefix = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(Source { archive: Archive::open(path)?, group, prefix })
 }

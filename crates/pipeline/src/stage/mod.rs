@@ -2,8 +2,8 @@
 
 mod bench;
 mod class_weights;
-mod login;
 mod distances;
+mod login;
 mod prepare;
 mod report;
 mod train;
@@ -18,8 +18,8 @@ use serde_json::Value;
 
 pub use bench::BenchStage;
 pub use class_weights::ClassWeightsStage;
-pub use login::find_login;
 pub use distances::DistancesStage;
+pub use login::find_login;
 pub use prepare::{Preparation, PrepareStage};
 pub use report::ReportStage;
 pub use train::{Start, TrainJob, TrainStage};
