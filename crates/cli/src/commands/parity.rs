@@ -41,7 +41,8 @@ pub(crate) fn forward(request: &Request, global: &Global) -> Result<(), Failure>
     let input = inputs.get("input").ok_or_else(|| wrong("it has no tensor `input`".into()))?;
 
     let context = if request.trace { Context::eval().with_trace() } else { Context::eval() };
-    let output = network.forward(input, &context)?;
+    // A network refuses the shape without knowing the file.
+    let output = network.forward(input, &context).map_err(|err| wrong(err.to_string()))?;
     let logits = match *input.dims() {
         [_, _, height, width] if request.full => {
             resize_bilinear(&output.logits, height, width, network.align_corners())?
