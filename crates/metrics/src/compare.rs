@@ -117,7 +117,7 @@ pub fn permutation_tests(
             sums
         })
         .collect();
-    let permute = |(swapped, moved, a, b): &mut (Vec<f64>, Vec<Vec<f64>>, Vec<f64>, Vec<f64>), index| {
+    let permute = |Buffers { swapped, moved, a, b }: &mut Buffers, index| {
         let mut rng = Rng::new(seed, &[index as u64]);
         swapped.clear();
         while swapped.len() < images {
@@ -141,13 +141,24 @@ pub fn permutation_tests(
         pairs.iter().map(difference).collect::<Vec<Option<f64>>>()
     };
     let permuted: Vec<Vec<Option<f64>>> =
-        (0..permutations).into_par_iter().map_init(Default::default, permute).collect();
+        (0..permutations).into_par_iter().map_init(Buffers::default, permute).collect();
     let test = |(pair, &(first, second)): (usize, &(usize, usize))| {
         let observed = (runs[second].miou(&sums[second])? - runs[first].miou(&sums[first])?).abs();
         let permuted: Vec<f64> = permuted.iter().filter_map(|differences| differences[pair]).collect();
         Some(probability(observed, &permuted))
     };
     pairs.iter().enumerate().map(test).collect()
+}
+
+/// What one permutation after the other is computed in.
+#[derive(Default)]
+struct Buffers {
+    /// 1 for each image whose counts are exchanged.
+    swapped: Vec<f64>,
+    /// Of each run: the sums over those images.
+    moved: Vec<Vec<f64>>,
+    a: Vec<f64>,
+    b: Vec<f64>,
 }
 
 /// How probable a difference as large as `observed` is among the `permuted` ones.

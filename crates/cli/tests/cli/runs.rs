@@ -93,8 +93,8 @@ fn a_difference_adds_up_over_classes_and_over_images() {
     place.run_drawn(&train).is(0, &[]);
     let bench = [&ACCURACY[..], &["--weights", "segformer-tiny.sample.longer", "--json"]].concat();
     let rows = place.run_drawn(&bench).is(0, &[]).json();
-    let ids = rows.as_array().expect("rows").iter().map(|row| row["run_id"].as_str().expect("an id"));
-    let second = ids.filter(|id| *id != first).last().expect("another run").to_owned();
+    let mut ids = rows.as_array().expect("rows").iter().map(|row| row["run_id"].as_str().expect("an id"));
+    let second = ids.rfind(|id| *id != first).expect("another run").to_owned();
 
     let found = place.run(&["diff", &first, &second, "--json"]).is(0, &[]).json();
     let sum = |part: &str| -> f64 {

@@ -29,9 +29,7 @@ pub(crate) struct Line {
 pub(crate) fn lines(lines: &[Line], title: &str, unit: &str) -> Option<String> {
     let lines: Vec<Line> = lines.iter().filter(|line| line.points.len() > 1).map(Line::thinned).collect();
     let points = || lines.iter().flat_map(|line| &line.points);
-    if points().next().is_none() {
-        return None;
-    }
+    points().next()?;
     let x = Axis::from_zero(points().map(|point| point.0).fold(0.0, f64::max), FRAME.left, FRAME.right);
     let y = Axis::linear(&points().map(|point| point.1).collect::<Vec<_>>(), FRAME.bottom, FRAME.top);
     let mut svg = format!(
