@@ -280,8 +280,8 @@ pub(crate) struct BenchArguments {
     /// Checkpoint file or tag.
     #[arg(long)]
     pub(crate) weights: Option<String>,
-    /// Protocol; repeat for several.
-    #[arg(long, default_value = "mmseg-whole@1")]
+    /// Protocol; repeat for several. Default: that of the publisher for published weights, else mmseg-whole@1.
+    #[arg(long)]
     pub(crate) protocol: Vec<String>,
     /// Device: `cpu`, `cuda`, `cuda:1`, `metal`, or `auto`.
     #[arg(long, default_value = "auto")]

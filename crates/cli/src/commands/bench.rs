@@ -191,6 +191,11 @@ fn stage(
     project: &Project,
 ) -> Result<BenchStage, Failure> {
     let seconds = if arguments.full { Duration::MAX.as_secs_f64().min(86_400.0) } else { BUDGET_SECONDS };
+    let mut protocols = arguments.protocol.clone();
+    if protocols.is_empty() {
+        let publishers = project.weights().resolve(&weights)?.source().protocol(&dataset);
+        protocols.push(publishers.unwrap_or("mmseg-whole@1").to_owned());
+    }
     let speed = SpeedConfig { sizes: arguments.size.clone(), batches: arguments.batch.clone(), seconds };
     Ok(BenchStage {
         model: segbench_models::zoo::find(model)?.name().to_owned(),
@@ -198,7 +203,7 @@ fn stage(
         config: BenchConfig {
             dataset,
             split: arguments.split.clone(),
-            protocols: arguments.protocol.clone(),
+            protocols,
             limit: arguments.limit,
             speed: (!arguments.accuracy).then_some(speed),
         },

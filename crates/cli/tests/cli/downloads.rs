@@ -256,7 +256,7 @@ fn a_published_checkpoint_is_fetched_for_the_data_set_and_its_score_told_first()
     let measured = run(&[]);
     measured.is(0, &["licence: ", "download.openmmlab.com"]);
     let first = measured.stdout.lines().next().expect("a line");
-    for part in ["segformer-b0.cityscapes.mmseg on cityscapes val", "mIoU", "published 76.54"] {
+    for part in ["segformer-b0.cityscapes.mmseg on cityscapes val", "mIoU", "published 76.54", "distance"] {
         assert!(first.contains(part), "`{part}` is missing in `{first}`");
     }
     let note = place.tree("data/weights/downloads");

@@ -68,7 +68,8 @@ fn a_download_killed_at_any_moment_ends_in_the_same_bytes() {
         assert!(bytes.starts_with(&part), "the part is the file's beginning");
         if what.destination.exists() {
             assert!(fs::read(&what.destination).expect("there") == bytes, "never half a file under its name");
-        } else if !part.is_empty() {
+        } else if (1..bytes.len()).contains(&part.len()) {
+            // A part that is whole needs no further request.
             unfinished += 1;
         }
         client().fetch(&what, &Silent).expect("fetched");

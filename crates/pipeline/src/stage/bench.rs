@@ -38,7 +38,7 @@ impl BenchStage {
         let weights = project.weights().resolve(&self.weights)?;
         let mut records = Vec::new();
         for name in &self.config.protocols {
-            let protocol = Protocol::find(name)?.for_dataset(&self.config.dataset);
+            let protocol = weights.source().protocol_on(Protocol::find(name)?, &self.config.dataset);
             let mut job = Job::new(
                 &self.model,
                 weights.source(),
