@@ -10,13 +10,12 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use half::f16;
+use segbench_datasets::NpyHeader;
 use segbench_storage::Error as StorageError;
 use segbench_types::LabelMap;
 
 use crate::Error;
 
-/// Longer headers are damage.
-const LONGEST_HEADER: usize = 1 << 16;
 /// Numbers read at a time.
 const PIECE: usize = 1 << 18;
 /// Far beyond any image.
@@ -126,7 +125,7 @@ impl<'a> Array<'a> {
         let bad = |reason: String| Error::BadArray { path: path.into(), reason };
         let reading = |source| StorageError::reading(path, source);
         let mut file = BufReader::new(File::open(path).map_err(reading)?);
-        let header = header(&mut file).map_err(&bad)?;
+        let header = NpyHeader::read(&mut file).map_err(&bad)?;
         let number = match header.kind.as_str() {
             "<f2" => Number::F16,
             "<f4" => Number::F32,
@@ -215,50 +214,4 @@ impl<'a> Array<'a> {
         }
         Ok(())
     }
-}
-
-/// What a file says of its numbers.
-struct Header {
-    kind: String,
-    is_fortran: bool,
-    shape: Vec<u64>,
-}
-
-fn header(file: &mut impl Read) -> Result<Header, String> {
-    let cut_off = |err: std::io::Error| format!("its header cannot be read: {err}");
-    let mut start = [0; 8];
-    file.read_exact(&mut start).map_err(cut_off)?;
-    let [magic @ .., major, _] = start;
-    let length = match (&magic, major) {
-        (b"\x93NUMPY", 1) => {
-            let mut length = [0; 2];
-            file.read_exact(&mut length).map_err(cut_off)?;
-            usize::from(u16::from_le_bytes(length))
-        }
-        (b"\x93NUMPY", 2 | 3) => {
-            let mut length = [0; 4];
-            file.read_exact(&mut length).map_err(cut_off)?;
-            u32::from_le_bytes(length) as usize
-        }
-        _ => return Err("it is no array that NumPy saved".into()),
-    };
-    if length > LONGEST_HEADER {
-        return Err(format!("its header claims {length} bytes"));
-    }
-    let mut text = vec![0; length];
-    file.read_exact(&mut text).map_err(cut_off)?;
-    let text = String::from_utf8_lossy(&text);
-    let entry = |key: &str| {
-        let (_, behind) = text.split_once(&format!("'{key}':"))?;
-        Some(behind.trim_start())
-    };
-    let parsed = || {
-        let kind = entry("descr")?.strip_prefix('\'')?.split('\'').next()?.to_owned();
-        let is_fortran = entry("fortran_order")?.starts_with("True");
-        let (sizes, _) = entry("shape")?.strip_prefix('(')?.split_once(')')?;
-        let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
-        let shape: Option<Vec<u64>> = sizes.map(|size| size.parse().ok()).collect();
-        Some(Header { kind, is_fortran, shape: shape? })
-    };
-    parsed().ok_or_else(|| format!("its header is not understood: `{}`", text.trim_end()))
 }

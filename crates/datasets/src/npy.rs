@@ -8,27 +8,15 @@ use std::path::Path;
 use segbench_types::{LabelMap, Volume};
 
 use crate::label_png::{MAX_PIXELS, RawLabels, Samples};
+use crate::npy_header::{MAGIC, NpyHeader};
 use crate::{DecodeError, Error};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
 /// Lengths of headers are multiples of this, so that the numbers begin aligned.
 const ALIGNMENT: usize = 64;
 
 /// Whether the file says that it is an array.
 pub(crate) fn is_npy(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
-}
-
-/// What stands in front of the numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Header {
-    element: Element,
-    /// Whether the first index changes fastest.
-    is_fortran: bool,
-    /// Depth, height and width.
-    size: [usize; 3],
-    /// Where the numbers begin.
-    start: usize,
 }
 
 /// How a number is written; little endian.
@@ -183,46 +171,38 @@ fn decode(bytes: &[u8]) -> Result<([usize; 3], Vec<f64>), DecodeError> {
     Ok((header.size, values))
 }
 
-fn header(bytes: &[u8]) -> Result<Header, DecodeError> {
-    let damaged = || DecodeError::Damaged("its header is incomplete".into());
+/// What stands in front of the numbers of a volume.
+struct VolumeHeader {
+    element: Element,
+    /// Whether the first index changes fastest.
+    is_fortran: bool,
+    /// Depth, height and width.
+    size: [usize; 3],
+    /// Where the numbers begin.
+    start: usize,
+}
+
+fn header(bytes: &[u8]) -> Result<VolumeHeader, DecodeError> {
     let wrong = |reason: String| DecodeError::NotAVolume(reason);
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| wrong("it is no npy file".into()))?;
-    let (length, begins) = match *rest {
-        [1, _, a, b, ..] => (usize::from(u16::from_le_bytes([a, b])), 4),
-        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([a, b, c, d]) as usize, 6),
-        [] | [_] => return Err(damaged()),
-        [version, ..] => return Err(wrong(format!("it is of version {version} of the format"))),
-    };
-    let text = rest.get(begins..).and_then(|rest| rest.get(..length)).ok_or_else(damaged)?;
-    let text = str::from_utf8(text).map_err(|_| damaged())?;
-    let descr = quoted(value_of(text, "descr").ok_or_else(damaged)?).ok_or_else(damaged)?;
-    let element = Element::of(descr).ok_or_else(|| {
-        wrong(format!("its numbers are `{descr}`, expected integers or floats in little endian"))
+    let mut rest = bytes;
+    let header = NpyHeader::read(&mut rest).map_err(|reason| match is_npy(bytes) {
+        true => DecodeError::Damaged(reason),
+        false => wrong(reason),
     })?;
-    let shape = value_of(text, "shape").ok_or_else(damaged)?;
-    let shape = shape.strip_prefix('(').and_then(|rest| rest.split_once(')')).ok_or_else(damaged)?.0;
-    let sides = shape.split(',').map(str::trim).filter(|side| !side.is_empty());
-    let sides: Vec<usize> = sides.map(str::parse).collect::<Result<_, _>>().map_err(|_| damaged())?;
+    let element = Element::of(&header.kind).ok_or_else(|| {
+        wrong(format!("its numbers are `{}`, expected integers or floats in little endian", header.kind))
+    })?;
+    // As NumPy shows it.
+    let shape = format!("({})", header.shape.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    let sides: Option<Vec<usize>> = header.shape.iter().map(|&side| side.try_into().ok()).collect();
     let size: [usize; 3] = sides
-        .as_slice()
-        .try_into()
-        .map_err(|_| wrong(format!("it has the shape ({shape}), expected depth, height and width")))?;
+        .and_then(|sides| sides.try_into().ok())
+        .ok_or_else(|| wrong(format!("it has the shape {shape}, expected depth, height and width")))?;
     let voxels = size.iter().try_fold(1_u64, |product, &side| product.checked_mul(side as u64));
     if voxels.is_none_or(|voxels| voxels == 0 || voxels > MAX_PIXELS) {
-        return Err(wrong(format!("it has the shape ({shape}), expected 1 to {MAX_PIXELS} voxels")));
+        return Err(wrong(format!("it has the shape {shape}, expected 1 to {MAX_PIXELS} voxels")));
     }
-    let is_fortran = value_of(text, "fortran_order").ok_or_else(damaged)?.starts_with("True");
-    Ok(Header { element, is_fortran, size, start: MAGIC.len() + begins + length })
-}
-
-/// What follows a key of the header's dictionary.
-fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("'{key}'"))?;
-    Some(rest.trim_start().strip_prefix(':')?.trim_start())
-}
-
-fn quoted(text: &str) -> Option<&str> {
-    Some(text.strip_prefix('\'')?.split_once('\'')?.0)
+    Ok(VolumeHeader { element, is_fortran: header.is_fortran, size, start: bytes.len() - rest.len() })
 }
 
 #[cfg(test)]
